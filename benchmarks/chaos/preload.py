@@ -1,0 +1,19 @@
+"""What a new worker has in memory already: without this each of them would import and read for a second.
+
+Imported by the server that forks the workers, before it knows where the embedded AWS is.
+"""
+
+import os
+
+import boto3
+import chalice.cli.factory  # noqa: F401
+import urllib3  # noqa: F401
+
+import benchmarks.chaos.worker  # noqa: F401
+from benchmarks.chaos.consumers import stage_environment
+from chalicelib import attempt, courier, delivery, http, invoke, outbox, records, relay, settings  # noqa: F401
+
+os.environ.update(stage_environment())
+# boto3's clients are made from service models that its default session reads once.
+for service in ("dynamodb", "ssm"):
+    boto3.client(service)

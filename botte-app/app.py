@@ -1,0 +1,78 @@
+"""Botte: four doors to one Telegram chat, and a clock that sends again what could not be sent.
+
+Each door only translates; what becomes of a message is decided in ``chalicelib.relay``.
+"""
+
+import logging
+import time
+from typing import Any
+
+from chalice import Chalice, Rate, Response
+from chalice.app import CloudWatchEvent, DynamoDBEvent, SQSEvent
+
+from chalicelib import http, records, webhook
+from chalicelib.invoke import send_invoked
+from chalicelib.outbox import Outbox
+from chalicelib.relay import Relay
+from chalicelib.settings import VERSION, Parameters, Settings
+from chalicelib.telegram import Telegram
+
+settings = Settings.from_environ()
+logging.getLogger("botte").setLevel(logging.INFO)
+app = Chalice(app_name="botte", configure_logs=False)
+parameters = Parameters(settings.parameters_path, settings.fetch_parameters)
+outbox = Outbox(settings.task_table_name)
+relay = Relay(Telegram(settings.telegram_api_url, parameters.bot_token), outbox, parameters)
+
+
+def deadline(context: Any) -> float:
+    """When Lambda will end this invocation, in epoch seconds."""
+    remaining: float = context.get_remaining_time_in_millis() / 1000
+    return time.time() + remaining
+
+
+@app.route("/message", methods=["POST"], content_types=http.CONTENT_TYPES)
+def http_message() -> Response:
+    return Response(*http.post_message(relay, parameters, app.current_request, time.time()))
+
+
+@app.route("/message/{id}", methods=["GET"])
+def http_message_status(id: str) -> Response:
+    return Response(*http.get_message(relay, parameters, app.current_request, id))
+
+
+@app.route("/telegram-webhook", methods=["POST"])
+def http_telegram_webhook() -> Response:
+    return Response(*webhook.post_update(relay, outbox, parameters, app.current_request, time.time()))
+
+
+@app.route("/health", methods=["GET"])
+def http_health() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@app.route("/version", methods=["GET"])
+def http_version() -> dict[str, str]:
+    return {"version": VERSION}
+
+
+@app.lambda_function(name="message")
+def message(event: object, context: Any) -> dict[str, Any]:
+    return send_invoked(relay, event, context.aws_request_id, deadline(context))
+
+
+@app.on_dynamodb_record(stream_arn=settings.task_stream_arn, batch_size=100, name="dynamodb_message")
+def dynamodb_message(event: DynamoDBEvent) -> None:
+    relay.take(records.from_stream(event.to_dict()["Records"], outbox.get), deadline=deadline(event.context))
+
+
+if settings.queue_name:
+
+    @app.on_sqs_message(queue=settings.queue_name, batch_size=10, name="sqs_message")
+    def sqs_message(event: SQSEvent) -> None:
+        relay.take(records.from_queue(event.to_dict()["Records"]), deadline=deadline(event.context))
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES), name="redeliver")
+def redeliver(event: CloudWatchEvent) -> None:
+    relay.redeliver(deadline=deadline(event.context))

@@ -1,0 +1,131 @@
+"""What can go wrong, split by what the caller does next.
+
+::
+
+    InvalidMessage (message.py)       the sender has to change the message; names the field
+    BotteError
+    ├── Refused                       permanent: Telegram will never take this message
+    │   ├── MarkupRefused             ... but it takes the same words as plain text
+    │   ├── ThreadNotFound            ... but it takes it without the thread
+    │   ├── MediaNotFetched           ... but it takes the link as text
+    │   └── ChatMigrated              ... but it takes it at the supergroup's ``chat_id``
+    ├── Unavailable                   transient: again later, after ``retry_after`` seconds where they are known
+    │   ├── Ambiguous                 ... and it may have been delivered all the same
+    │   ├── BotTokenRejected          ... once the owner has put the bot token right
+    │   ├── ParametersUnavailable     ... the Parameter Store cannot be read
+    │   │   └── ParameterMissing      ... or does not have the parameter
+    │   └── TableUnavailable          ... the task table cannot be used
+    │       └── RowTooLarge           ... for a row that is as large as a row can be
+    ├── IdReused                      the id names a message with another body
+    └── MessageInFlight               the id names a message that is being sent right now
+
+The facts behind the mapping of Telegram's answers: https://core.telegram.org/bots/api#making-requests
+"""
+
+from __future__ import annotations
+
+import re
+
+from .message import InvalidMessage
+from .task import InvalidTask
+
+__all__ = [
+    "Ambiguous",
+    "BotTokenRejected",
+    "BotteError",
+    "ChatMigrated",
+    "IdReused",
+    "InvalidMessage",
+    "InvalidTask",
+    "MarkupRefused",
+    "MediaNotFetched",
+    "MessageInFlight",
+    "ParameterMissing",
+    "ParametersUnavailable",
+    "Refused",
+    "RowTooLarge",
+    "TableUnavailable",
+    "ThreadNotFound",
+    "Unavailable",
+    "redact",
+]
+
+# A bot token is the bot's id, a colon and 35 characters; a part of one is hidden as well.
+_BOT_TOKEN = re.compile(r"(?<![0-9])[0-9]{6,}:[A-Za-z0-9_-]{16,}")
+
+
+def redact(text: str) -> str:
+    """The text with everything in it that looks like a bot token blacked out."""
+    return _BOT_TOKEN.sub("[bot token]", text)
+
+
+class BotteError(Exception):
+    """Anything that kept a message from being delivered now; its text never holds a secret."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = redact(reason)
+        super().__init__(self.reason)
+
+
+class Refused(BotteError):
+    """Permanent: Telegram refused the message, and would again; ``reason`` is Telegram's description."""
+
+
+class MarkupRefused(Refused):
+    """The entities of the text cannot be parsed."""
+
+
+class ThreadNotFound(Refused):
+    """The chat has no such ``message_thread_id``, or the thread is closed."""
+
+
+class MediaNotFetched(Refused):
+    """Telegram cannot fetch the photo or the document from its URL."""
+
+
+class ChatMigrated(Refused):
+    """The group became a supergroup; ``chat_id`` is the new one."""
+
+    def __init__(self, reason: str, chat_id: int) -> None:
+        super().__init__(reason)
+        self.chat_id = chat_id
+
+
+class Unavailable(BotteError):
+    """Transient: not delivered, may work later; ``retry_after`` is in seconds, None where nobody said."""
+
+    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Ambiguous(Unavailable):
+    """The answer was lost: Telegram may have delivered the message, or not."""
+
+
+class BotTokenRejected(Unavailable):
+    """Telegram does not know the bot token, also after it was read once more."""
+
+
+class ParametersUnavailable(Unavailable):
+    """A parameter cannot be read, or does not hold what it should."""
+
+
+class ParameterMissing(ParametersUnavailable):
+    """The Parameter Store has no such parameter."""
+
+
+class TableUnavailable(Unavailable):
+    """The task table cannot be reached."""
+
+
+class RowTooLarge(TableUnavailable):
+    """The row has no room for what is to be noted in it."""
+
+
+class IdReused(BotteError):
+    """The id already names a message with another body."""
+
+
+class MessageInFlight(BotteError):
+    """The message with this id is being sent right now."""

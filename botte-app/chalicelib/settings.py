@@ -1,0 +1,172 @@
+"""Where things are: settings from the environment, secrets from the Parameter Store.
+
+Nothing secret is in the environment. Parameters are read at run time and kept for five minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from . import aws
+from .errors import ParameterMissing, ParametersUnavailable
+
+VERSION = "0.1.0"
+BOT_TOKEN = "telegram-bot-token"  # noqa: S105 - the name of a parameter
+HTTP_API_TOKEN = "http-api-token"  # noqa: S105 - the name of a parameter
+CHATS = "telegram-chats"
+WEBHOOK_SECRET = "telegram-webhook-secret"  # noqa: S105 - the name of a parameter
+
+_FRESH_SECONDS = 300.0
+_RETRY_SECONDS = 30.0
+_log = logging.getLogger("botte.settings")
+
+Fetch = Callable[[Sequence[str]], Mapping[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The stage's settings, as ``.chalice/config.json`` puts them into the environment."""
+
+    stage: str
+    parameters_path: str
+    task_table_name: str
+    task_stream_arn: str
+    queue_name: str | None
+    telegram_api_url: str
+    extension_port: int | None
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        stage = environ.get("BOTTE_STAGE") or "dev"
+        table = environ.get("TASK_TABLE_NAME") or f"botte-{stage}-tasks"
+        return cls(
+            stage=stage,
+            parameters_path=environ.get("PARAMETERS_PATH") or f"/botte/{stage}",
+            task_table_name=table,
+            # Chalice declares the event source with an ARN. Until the table exists, this one; AWS would refuse it.
+            task_stream_arn=environ.get("TASK_STREAM_ARN")
+            or f"arn:aws:dynamodb:us-east-1:000000000000:table/{table}/stream/not-deployed",
+            queue_name=environ.get("QUEUE_NAME") or None,
+            telegram_api_url=(environ.get("TELEGRAM_API_URL") or "https://api.telegram.org").rstrip("/"),
+            extension_port=int(environ.get("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT") or 0) or None,
+        )
+
+    def fetch_parameters(self, names: Sequence[str]) -> Mapping[str, str]:
+        """The values of parameters by their full names, read in the quickest way that the Lambda offers."""
+        if self.extension_port is not None:
+            return _from_extension(self.extension_port, os.environ.get("AWS_SESSION_TOKEN", ""), names)
+        return _from_parameter_store(names)
+
+
+class Parameters:
+    """The stage's parameters, read when first needed and again after five minutes.
+
+    When they cannot be read again, the values at hand stay in use. One that does not exist is looked for every 30 s.
+    fetch: takes full parameter names, returns the values of those that exist, raises ParametersUnavailable.
+    clock: seconds, from anywhere.
+    """
+
+    def __init__(self, path: str, fetch: Fetch, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._fetch = fetch
+        self._clock = clock
+        self._values: dict[str, str] = {}
+        self._fresh_until: dict[str, float] = {}
+
+    def bot_token(self, *, fresh: bool = False) -> str:
+        """The bot token; ``fresh`` reads it from the Parameter Store in any case."""
+        if fresh:
+            self._fresh_until.pop(BOT_TOKEN, None)
+        return self._get(BOT_TOKEN, CHATS).strip()
+
+    def http_api_tokens(self) -> dict[str, str]:
+        """The live HTTP API tokens, each with its name (empty where it has none)."""
+        lines = [line.split() for line in self._get(HTTP_API_TOKEN, BOT_TOKEN, CHATS).splitlines()]
+        return {words[-1]: words[0] if len(words) == 2 else "" for words in lines if len(words) in (1, 2)}
+
+    def webhook_secret(self) -> str | None:
+        """The webhook secret; None while there is no webhook."""
+        try:
+            return self._get(WEBHOOK_SECRET, BOT_TOKEN, CHATS).strip() or None
+        except ParameterMissing:
+            return None
+
+    def chats(self) -> dict[str, int]:
+        """The chat ids by name."""
+        try:
+            chats = json.loads(self._get(CHATS, BOT_TOKEN))
+            return {name: _chat_id(value) for name, value in chats.items()}
+        except (ValueError, AttributeError):
+            raise ParametersUnavailable(f'parameter {self._path}/{CHATS} must be like {{"default": 123}}') from None
+
+    def _get(self, name: str, *also: str) -> str:
+        """A parameter's value. ``also`` names those that the same caller needs next: one request reads them all."""
+        now = self._clock()
+        stale = [each for each in (name, *also) if self._fresh_until.get(each, 0.0) <= now]
+        if name in stale:
+            self._read(stale, now)
+        if name not in self._values:
+            raise ParameterMissing(f"parameter {self._path}/{name} does not exist")
+        return self._values[name]
+
+    def _read(self, names: Sequence[str], now: float) -> None:
+        try:
+            found = self._fetch([f"{self._path}/{name}" for name in names])
+        except ParametersUnavailable as error:
+            if names[0] not in self._values:
+                raise
+            _log.warning("parameters cannot be read again, the last ones stay in use", extra={"reason": error.reason})
+            self._fresh_until.update((name, now + _RETRY_SECONDS) for name in names)
+            return
+        for name in names:
+            value = found.get(f"{self._path}/{name}")
+            self._fresh_until[name] = now + (_RETRY_SECONDS if value is None else _FRESH_SECONDS)
+            if value is None:
+                self._values.pop(name, None)
+            else:
+                self._values[name] = value
+
+
+def _chat_id(value: object) -> int:
+    if isinstance(value, str):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError("not a chat id")
+
+
+def _from_parameter_store(names: Sequence[str]) -> Mapping[str, str]:
+    exceptions = aws.botocore("exceptions")
+    try:
+        answer = aws.client("ssm").get_parameters(Names=list(names), WithDecryption=True)
+    except (exceptions.BotoCoreError, exceptions.ClientError) as error:
+        raise ParametersUnavailable(f"the Parameter Store cannot be read: {aws.explain(error)}") from None
+    return {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
+
+
+def _from_extension(port: int, session_token: str, names: Sequence[str]) -> Mapping[str, str]:
+    """Through AWS's Parameters and Secrets Lambda extension, which is far quicker than boto3.
+
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-integration-lambda-extensions.html
+    """
+    import urllib3
+
+    headers = {"X-Aws-Parameters-Secrets-Token": session_token}
+    found: dict[str, str] = {}
+    try:
+        with urllib3.HTTPConnectionPool("localhost", port, timeout=5, retries=False) as pool:
+            for name in names:
+                query = {"name": name, "withDecryption": "true"}
+                answer = pool.request("GET", "/systemsmanager/parameters/get", fields=query, headers=headers)
+                if answer.status == 200:
+                    found[name] = str(answer.json()["Parameter"]["Value"])
+                elif b"ParameterNotFound" not in answer.data:
+                    raise ParametersUnavailable(f"the parameters extension answered {answer.status}")
+    except (urllib3.exceptions.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise ParametersUnavailable(f"the parameters extension cannot be read: {type(error).__name__}") from None
+    return found

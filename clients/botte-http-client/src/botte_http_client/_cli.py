@@ -1,0 +1,244 @@
+"""The ``botte`` command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from ._client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Unavailable
+from ._http import BotteHttpClient
+from ._message import MAX_BODY_BYTES, PARSE_MODES, InvalidMessage, parse_json
+
+if TYPE_CHECKING:
+    from ._run import Outcome
+
+_EXIT_CODES: dict[type[Exception], int] = {
+    Unavailable: 1,
+    InvalidMessage: 2,
+    AuthenticationError: 3,
+    NotFound: 4,
+    Refused: 5,
+}
+_SHOWN_CHARACTERS = 3500  # with the first line it fits into one Telegram message
+
+
+def main() -> None:
+    sys.exit(_exit_code(sys.argv[1:]))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    """Runs the command; what goes wrong is one line on stderr."""
+    try:
+        code: int | None = botte.main(arguments, prog_name="botte", standalone_mode=False)
+    except click.ClickException as error:
+        return _complain(error.format_message(), error.exit_code)
+    except (BotteError, InvalidMessage) as error:
+        return _complain(str(error), _EXIT_CODES[type(error)])
+    except (click.Abort, KeyboardInterrupt):
+        return _complain("interrupted", 130)
+    return code or 0
+
+
+def _complain(reason: str, code: int) -> int:
+    click.echo(f"botte: {' '.join(reason.split())}", err=True)
+    return code
+
+
+def _parsed(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
+    try:
+        return None if value is None else parse_json(value)
+    except InvalidMessage as error:
+        raise click.BadParameter(error.reason) from None
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog="""\b
+Examples:
+  botte send "Backup done"
+  df -h | botte send --chat ops --silent -
+  botte run -- backup.sh /home
+  botte status 34sVCw69dftbK1MSWtRkv6T8vGp
+\b
+Exit codes of send and status:
+  0  delivered, or accepted and going to be
+  1  not accepted as far as anybody knows; send it again later, with the same --id
+  2  the message or the command line is wrong
+  3  the API token is missing or wrong
+  4  wrong address, or no message is kept under the id
+  5  Telegram refused the message for good
+run has the exit code of its command; 126 and 127 if it cannot be started, 128 + n after signal n.
+\b
+Shell completion (zsh and fish alike):
+  eval "$(_BOTTE_COMPLETE=bash_source botte)"
+""",
+)
+@click.option("--url", envvar="BOTTE_URL", show_envvar=True, help="Address of Botte.")
+@click.version_option(package_name="botte-http-client")
+@click.pass_context
+def botte(context: click.Context, url: str | None) -> None:
+    """Sends messages to your Telegram chat. The API token is read from BOTTE_TOKEN."""
+    context.obj = url
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@botte.command(
+    epilog="""\b
+Examples:
+  botte send "Backup done"
+  some-command | botte send -
+  botte send --chat ops --html --silent "<b>Disk</b> is full"
+  botte send --photo https://example.com/chart.png "Today"
+  botte send --deliver-at "$(date -d 9:00 +%s)" --id standup-42 "Standup"
+"""
+)
+@click.argument("text", required=False)
+@click.option("--sender-app", metavar="NAME", help="Who sends; for Botte's logs.")
+@click.option("--id", metavar="KEY", help="Idempotency key: the same one is delivered once.")
+@click.option("--chat", metavar="NAME", help="One of Botte's chats.")
+@click.option("--parse-mode", type=click.Choice(PARSE_MODES), help="The markup of the text.")
+@click.option("--html", is_flag=True, help="Same as --parse-mode HTML.")
+@click.option("--markdown", is_flag=True, help="Same as --parse-mode MarkdownV2.")
+@click.option("--silent", "--disable-notification", "disable_notification", is_flag=True, help="No sound.")
+@click.option("--protect-content", is_flag=True, help="Neither forwarded nor saved.")
+@click.option("--message-thread-id", metavar="N", type=int, help="Topic of a forum.")
+@click.option("--link-preview-options", metavar="JSON", callback=_parsed, help='Such as {"is_disabled": true}.')
+@click.option("--reply-markup", metavar="JSON", callback=_parsed, help="Inline keyboard with url buttons.")
+@click.option("--photo", metavar="URL", help="Public https URL; TEXT is the caption.")
+@click.option("--document", metavar="URL", help="Public https URL; TEXT is the caption.")
+@click.option("--deliver-at", metavar="SECONDS", type=int, help="Not before, in epoch seconds.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_obj
+def send(url: str | None, /, text: str | None, html: bool, markdown: bool, as_json: bool, **fields: Any) -> None:
+    """Sends TEXT; - reads it from standard input."""
+    if html + markdown + (fields["parse_mode"] is not None) > 1:
+        raise click.UsageError("give one of --parse-mode, --html and --markdown")
+    fields["parse_mode"] = "HTML" if html else "MarkdownV2" if markdown else fields["parse_mode"]
+    # A switch that is not given leaves its field out.
+    given = {name: value for name, value in fields.items() if value is not False}
+    with BotteHttpClient(url) as client:
+        result = client.send_message(_read_text(text), **given)
+    _show(result, as_json)
+
+
+@botte.command()
+@click.argument("id")
+@click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
+@click.pass_obj
+def status(url: str | None, /, id: str, as_json: bool) -> None:
+    """Tells what became of a message that was accepted, or sent with an --id."""
+    with BotteHttpClient(url) as client:
+        found = asdict(client.get_status(id))
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    if found["due_at"] is not None:
+        found["due_at"] = datetime.fromtimestamp(found["due_at"]).astimezone().isoformat(" ", "seconds")
+    for name, value in found.items():
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+        _print((f"{name.replace('_', ' '):13}", "bold"), "-" if shown in (None, "") else str(shown))
+
+
+@botte.command(
+    "run",
+    context_settings={"allow_interspersed_args": False},
+    epilog="""\b
+Examples:
+  botte run -- backup.sh /home
+  botte run --chat ops --name "nightly backup" -- sh -c 'dump | upload'
+\b
+In a crontab:
+  0 3 * * *  botte run -- backup.sh
+""",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option("--name", help="What to call the command; else the name of its file.")
+@click.option(
+    "--lines", default=20, show_default=True, type=click.IntRange(0), help="How many of its last lines to send."
+)
+@click.option("--sender-app", metavar="NAME", help="Who sends; for Botte's logs.")
+@click.option("--chat", metavar="NAME", help="One of Botte's chats.")
+@click.option("--silent", is_flag=True, help="No sound.")
+@click.option("--message-thread-id", metavar="N", type=int, help="Topic of a forum.")
+@click.pass_obj
+def run_command(
+    url: str | None, /, command: tuple[str, ...], name: str | None, lines: int, silent: bool, **fields: Any
+) -> int:
+    """Runs COMMAND, and then tells you how it ended.
+
+    Its output and the signals go through as they come. The message has its name, exit code, duration and last lines.
+    """
+    from ._run import run  # it needs the signals of POSIX
+
+    outcome = run(command)
+    report = _report(name or os.path.basename(command[0]), outcome, lines)
+    try:
+        with BotteHttpClient(url) as client:
+            client.send_message(
+                report,
+                parse_mode="HTML",
+                link_preview_options={"is_disabled": True},
+                disable_notification=silent or None,
+                **fields,
+            )
+    except (Exception, KeyboardInterrupt) as error:  # whatever it is, the command's own code is what counts
+        _complain(f"the notification was not sent: {error or type(error).__name__}", 1)
+    return outcome.code
+
+
+def _read_text(text: str | None) -> str | None:
+    if text != "-":
+        return text
+    # More than this is refused, and there may be no end to it.
+    return sys.stdin.buffer.read(MAX_BODY_BYTES).decode("utf-8", "replace").rstrip("\n")
+
+
+def _show(result: Delivered | Accepted, as_json: bool) -> None:
+    if as_json:
+        status = "delivered" if isinstance(result, Delivered) else "accepted"
+        click.echo(json.dumps({"status": status, **asdict(result)}, ensure_ascii=False))
+    elif isinstance(result, Delivered):
+        _print(("Delivered", "green"), f" as message {result.message_id}")
+    else:
+        _print(("Accepted", "yellow"), f"; botte status {result.id} tells when it is delivered")
+
+
+def _print(styled: tuple[str, str], plain: str) -> None:
+    """Prints a line, in colours where a person reads it."""
+    Console(soft_wrap=True).print(Text.assemble(styled, plain))
+
+
+def _report(name: str, outcome: Outcome, lines: int) -> str:
+    """The message about a command that has ended, as HTML."""
+    mark = "✅" if outcome.code == 0 else "❌"
+    first = (
+        f"{mark} <b>{escape(name)}</b>: exit code {outcome.code}{_signal(outcome.code)}, {_duration(outcome.seconds)}"
+    )
+    last = outcome.last_lines(lines, _SHOWN_CHARACTERS) if lines else ""
+    return f"{first}\n<pre>{escape(last)}</pre>" if last.strip() else first
+
+
+def _signal(code: int) -> str:
+    try:
+        return f" ({signal.Signals(code - 128).name})"
+    except ValueError:
+        return ""
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

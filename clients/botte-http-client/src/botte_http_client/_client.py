@@ -1,0 +1,188 @@
+"""What all Botte clients have in common: ``send_message``, its results and its errors.
+
+Every client ships a byte-identical copy of this file: a shared package would break the installation of two of them
+from one Git repository.
+
+::
+
+    InvalidMessage (a ValueError)   the message has to be changed: ``field`` is at fault, ``reason`` says why
+    BotteError
+    ├── AuthenticationError         the token, or the AWS credentials and their permissions, have to be put right
+    ├── NotFound                    the address has to be put right; or no message is kept under the id
+    ├── Refused                     Telegram will never take this message
+    └── Unavailable                 send the message again later, with ``id=error.id``: so it cannot arrive twice
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from ._message import FIELDS, MAX_BODY_BYTES, InvalidMessage, Message
+
+_Self = TypeVar("_Self", bound="Client")
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Telegram has the message. message: its ``Message`` object, with ``message_ids`` where the text was split."""
+
+    message_id: int
+    message: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Botte has the message, and will deliver it; ``id`` asks for its status."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """What became of a message.
+
+    status: ``PENDING``, ``SENDING``, ``SENT`` or ``FAILED``. message_ids: Telegram's, as far as it is sent.
+    due_at: when it is tried (again), in epoch seconds; None when that is over.
+    """
+
+    id: str
+    status: str
+    attempts: int
+    message_ids: tuple[int, ...]
+    last_error: str | None
+    due_at: float | None
+
+
+class BotteError(Exception):
+    """Whatever keeps a valid message from being accepted; the text says what to do.
+
+    id: the message's, also where it was made for it. unsent: of a batch, what is to be sent again, each with its id.
+    """
+
+    id: str | None = None
+    unsent: tuple[Message, ...] = ()
+
+
+class AuthenticationError(BotteError):
+    """The token, or the AWS credentials, are missing or not allowed to do this."""
+
+
+class NotFound(BotteError):
+    """Nothing answers to this address, or no message is kept under this id."""
+
+
+class Refused(BotteError):
+    """Telegram refused the message, and would again; ``reason`` is its description."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Telegram refused the message for good: {reason}. Change it, and send it with a new id.")
+        self.reason = reason
+
+
+class Unavailable(BotteError):
+    """Not accepted as far as anybody knows; ``retry_after`` is in seconds, None where nobody said."""
+
+    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        again = f"Send it again later, with the id {self.id}" if self.id else "Try again later"
+        return f"{super().__str__()}. {'Send what is unsent again later' if self.unsent else again}."
+
+
+class Client(ABC):
+    """A context manager; may be used by several threads at once."""
+
+    @abstractmethod
+    def send_message(
+        self,
+        text: str | None = None,
+        *,
+        sender_app: str | None = None,
+        id: str | None = None,
+        chat: str | None = None,
+        parse_mode: Literal["HTML", "MarkdownV2"] | None = None,
+        disable_notification: bool | None = None,
+        protect_content: bool | None = None,
+        message_thread_id: int | None = None,
+        link_preview_options: Mapping[str, object] | None = None,
+        reply_markup: Mapping[str, object] | None = None,
+        photo: str | None = None,
+        document: str | None = None,
+        deliver_at: int | None = None,
+    ) -> Delivered | Accepted:
+        """Sends a message; the names that Telegram knows mean what they mean in its Bot API.
+
+        text: 1 to 32,768 characters; may be left out with a ``photo`` or a ``document``.
+        sender_app: who sends, at most 64 characters; for Botte's logs.
+        id: idempotency key, 1 to 255 visible ASCII characters: the same id is delivered once. Made if not given.
+        chat: the name of one of Botte's chats.
+        parse_mode: markup that Telegram refuses is delivered as plain text.
+        reply_markup: an inline keyboard with ``url`` buttons.
+        photo, document: public https URL, for Telegram to fetch; ``text`` is its caption.
+        deliver_at: not before this time, in epoch seconds, at most 30 days ahead.
+
+        Raises InvalidMessage, before anything leaves the machine where that can be told there, and BotteError.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Closes the connections."""
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def make_message(given: Mapping[str, Any], spare_id: str | None = None) -> Message:
+    """The message that the arguments of ``send_message`` make, always with an id. Raises InvalidMessage."""
+    fields = {name: given[name] for name in FIELDS if given.get(name) is not None}
+    message = Message.from_fields({"id": spare_id or str(uuid.uuid4()), **fields}, now=time.time())
+    if len(to_json(message).encode()) > MAX_BODY_BYTES:
+        raise InvalidMessage("body", f"must be at most {MAX_BODY_BYTES:,} bytes; shorten the text or the keyboard")
+    return message
+
+
+def to_json(message: Message) -> str:
+    return json.dumps(message.to_fields(), ensure_ascii=False)
+
+
+@contextmanager
+def naming(message: Message) -> Iterator[None]:
+    """Tells who catches an error the id with which the message can be sent again."""
+    try:
+        yield
+    except BotteError as error:
+        error.id = message.id
+        raise
+
+
+def read_invalid(text: str) -> InvalidMessage:
+    """The error that Botte words as ``field: reason``."""
+    field, colon, reason = text.partition(": ")
+    return InvalidMessage(field, reason) if colon else InvalidMessage("body", text)
+
+
+def address(what: str, given: str | None, variable: str) -> str:
+    """What was given, else the environment's. Raises NotFound."""
+    found = given or os.environ.get(variable)
+    if not found:
+        raise NotFound(f"{what} is missing: pass it, or set {variable}")
+    return found
+
+
+def pause(attempt: int, first: float, longest: float) -> float:
+    """Seconds to wait after an attempt (0 is the first one): doubling, with jitter."""
+    return min(longest, first * 2.0 ** min(attempt, 16)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret

@@ -1,0 +1,140 @@
+"""What the four clients promise to have in common, and what they are made of."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.conftest import CLIENTS, ROOT, make_client, package
+
+COMMON = {
+    *("Accepted", "AuthenticationError", "BotteError", "Delivered"),
+    *("InvalidMessage", "NotFound", "Refused", "Unavailable"),
+}
+OWN = {"http": {"Status"}, "lambda": set(), "dynamodb": {"Message", "Status"}, "sqs": {"Message"}}
+MORE_ARGUMENTS = {"dynamodb": ["message_group_id", "expires_in"], "sqs": ["message_group_id"]}
+DISTRIBUTIONS = {"botocore": "boto3", "ksuid": "svix-ksuid"}
+
+
+def client_class(name: str) -> Any:
+    return getattr(package(name), f"Botte{name.capitalize()}Client")
+
+
+def folder(name: str) -> Path:
+    return ROOT / f"clients/botte-{name}-client"
+
+
+def modules(name: str) -> list[Path]:
+    return sorted((folder(name) / "src" / f"botte_{name}_client").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_the_public_names_are_the_same_but_for_what_a_door_needs(name: str) -> None:
+    assert set(package(name).__all__) == COMMON | OWN[name] | {client_class(name).__name__}
+    assert package(name).__all__ == sorted(package(name).__all__)
+    assert all(hasattr(package(name), public) for public in package(name).__all__)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_send_message_takes_every_field_of_the_contract_and_the_same_in_all_clients(name: str) -> None:
+    from botte_http_client._message import FIELDS
+
+    parameters = list(inspect.signature(client_class(name).send_message).parameters.values())[1:]
+    reference = list(inspect.signature(client_class("http").send_message).parameters.values())[1:]
+    assert parameters[: len(FIELDS)] == reference
+    assert [parameter.name for parameter in reference] == list(FIELDS)
+    assert [parameter.name for parameter in parameters[len(FIELDS) :]] == MORE_ARGUMENTS.get(name, [])
+    assert {parameter.kind for parameter in parameters[1:]} == {inspect.Parameter.KEYWORD_ONLY}
+    assert all(parameter.default is None for parameter in parameters)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_everything_public_is_documented_and_typed(name: str) -> None:
+    assert inspect.getdoc(package(name))
+    for public in package(name).__all__:
+        assert inspect.getdoc(getattr(package(name), public))
+    for method, function in inspect.getmembers(client_class(name), inspect.isfunction):
+        if not method.startswith("_"):
+            assert inspect.getdoc(getattr(client_class(name), method)), method
+            assert "return" in function.__annotations__, method
+    assert (modules(name)[0].parent / "py.typed").exists()
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_client_imports_nothing_but_itself_and_what_it_declares(name: str) -> None:
+    declared = set(re.findall(r'"([\w-]+)>=', (folder(name) / "pyproject.toml").read_text())) - {"setuptools"}
+    used = set()
+    for module in modules(name):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Import):
+                used |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level <= 1, "nothing above the package"
+                used |= set() if node.level else {str(node.module).partition(".")[0]}
+    foreign = {DISTRIBUTIONS.get(module, module) for module in used - set(sys.stdlib_module_names)}
+    assert foreign == declared
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_the_changelog_has_the_version(name: str) -> None:
+    version = re.search(r'version = "(.+)"', (folder(name) / "pyproject.toml").read_text())
+    assert version
+    assert f"## {version[1]}\n" in (folder(name) / "CHANGELOG.md").read_text()
+
+
+LARGE_KEYBOARD = {"inline_keyboard": [[{"text": "x", "url": "https://example.com/" + "x" * 2000}] * 100]}
+INVALID: list[tuple[dict[str, Any], str]] = [
+    ({}, "text"),
+    ({"text": " \u200b"}, "text"),
+    ({"text": "x" * 32_769}, "text"),
+    ({"text": "x", "id": "two words"}, "id"),
+    ({"text": "x", "parse_mode": "Markdown"}, "parse_mode"),
+    ({"text": "x", "photo": "http://example.com/x.png"}, "photo"),
+    ({"text": "x", "deliver_at": 2**40}, "deliver_at"),
+    ({"text": "x", "message_thread_id": "7"}, "message_thread_id"),
+    ({"text": "é" * 32_000, "reply_markup": LARGE_KEYBOARD}, "body"),
+]
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_an_invalid_message_is_refused_before_anything_leaves_the_machine(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTTE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with make_client(name) as client:
+        for given, field in INVALID:
+            with pytest.raises(package(name).InvalidMessage) as caught:
+                client.send_message(**given)
+            assert caught.value.field == field
+            assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [("http", "BOTTE_URL"), ("lambda", "BOTTE_FUNCTION"), ("dynamodb", "BOTTE_TABLE"), ("sqs", "BOTTE_QUEUE")],
+)
+def test_without_an_address_the_error_tells_which_variable_to_set(
+    name: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(variable)
+    with pytest.raises(package(name).NotFound, match=variable):
+        make_client(name)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_the_errors_are_told_apart_by_what_is_to_be_done(name: str) -> None:
+    own = package(name)
+    for error in (own.AuthenticationError, own.NotFound, own.Refused, own.Unavailable):
+        assert issubclass(error, own.BotteError)
+    error = own.Unavailable("no answer", retry_after=3.0)
+    assert (error.id, error.unsent, error.retry_after) == (None, (), 3.0)
+    assert str(error) == "no answer. Try again later."
+    error.id = "k1"
+    assert str(error) == "no answer. Send it again later, with the id k1."

@@ -1,0 +1,117 @@
+"""The app as it runs on AWS, on an embedded AWS and a fake Telegram: real sockets, nothing patched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.outbox import Outbox
+from chalicelib.relay import Relay
+from chalicelib.settings import Parameters
+from chalicelib.telegram import Telegram
+from tests.doors import Clock, Doors, Table, load_app
+from tools.dev.aws import EmbeddedAws, Resources
+from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
+
+OPS_CHAT_ID = -1001234567890
+WEBHOOK_SECRET = "a-webhook-secret"
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[EmbeddedAws]:
+    with EmbeddedAws() as embedded:
+        yield embedded
+
+
+@pytest.fixture(scope="module")
+def resources(aws: EmbeddedAws) -> Resources:
+    """The stack and its parameters; made again where another test's embedded AWS, in this process, started empty."""
+    try:
+        return aws.find_resources()
+    except aws.client("cloudformation").exceptions.ClientError:
+        made = aws.create_resources(bot_token=TWIN_BOT_TOKEN, chat_id=TWIN_CHAT_ID)
+    chats = {"default": TWIN_CHAT_ID, "ops": OPS_CHAT_ID}
+    put = aws.client("ssm").put_parameter
+    put(Name="/botte/local/telegram-chats", Type="String", Value=json.dumps(chats), Overwrite=True)
+    tokens = "local-token\nlaptop second-token\n"
+    put(Name="/botte/local/http-api-token", Type="SecureString", Value=tokens, Overwrite=True)
+    put(Name="/botte/local/telegram-webhook-secret", Type="SecureString", Value=WEBHOOK_SECRET, Overwrite=True)
+    return made
+
+
+@pytest.fixture(scope="session")
+def fake_telegram() -> Iterator[FakeTelegram]:
+    with FakeTelegram(pace=None, chats={TWIN_CHAT_ID: "You", OPS_CHAT_ID: "Ops"}) as fake:
+        yield fake
+
+
+@pytest.fixture
+def telegram(fake_telegram: FakeTelegram) -> Iterator[FakeTelegram]:
+    """The fake Telegram, with an empty inbox and no fault."""
+    fake_telegram.set_fault({"kind": "none"})
+    fake_telegram.clear()
+    yield fake_telegram
+    fake_telegram.set_fault({"kind": "none"})
+
+
+@pytest.fixture
+def table(aws: EmbeddedAws, resources: Resources) -> Table:
+    """The task table, empty."""
+    table = Table(aws.client("dynamodb"), resources.table_name)
+    table.clear()
+    return table
+
+
+@pytest.fixture(scope="session")
+def app_doors(aws: EmbeddedAws, fake_telegram: FakeTelegram) -> Iterator[Doors]:
+    app = load_app({**aws.environment, "TELEGRAM_API_URL": fake_telegram.url})
+    with Doors(app) as doors:
+        yield doors
+
+
+@pytest.fixture
+def doors(app_doors: Doors, table: Table, telegram: FakeTelegram, aws: EmbeddedAws) -> Doors:
+    """The four doors of the app, on an empty table and an empty inbox."""
+    aws.calls.reset()
+    return app_doors
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def parameters(aws: EmbeddedAws, resources: Resources) -> Parameters:
+    def fetch(names: Any) -> dict[str, str]:
+        found = aws.client("ssm", counted=False).get_parameters(Names=list(names), WithDecryption=True)["Parameters"]
+        return {each["Name"]: each["Value"] for each in found}
+
+    return Parameters("/botte/local", fetch)
+
+
+@pytest.fixture
+def outbox(aws: EmbeddedAws, table: Table) -> Outbox:
+    return Outbox(table.name, lambda: aws.client("dynamodb"))
+
+
+NewRelay = Callable[..., Relay]
+
+
+@pytest.fixture
+def new_relay(outbox: Outbox, parameters: Parameters, telegram: FakeTelegram, clock: Clock) -> NewRelay:
+    """Makes a relay of the real parts, in a time that only its own sleeping moves; any part can be given instead."""
+
+    def make(**given: Any) -> Relay:
+        parts = {"sender": Telegram(telegram.url, parameters.bot_token), "outbox": outbox, "parameters": parameters}
+        return Relay(**{**parts, "clock": clock, "sleep": clock.sleep, **given})
+
+    return make
+
+
+@pytest.fixture
+def relay(new_relay: NewRelay) -> Relay:
+    return new_relay()

@@ -1,0 +1,296 @@
+"""The doors of the app as callers see them: HTTP over a socket, Lambda's Invoke, stream and queue events."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import cache
+from http.client import HTTPResponse
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import boto3
+import requests
+from botocore.config import Config as BotoConfig
+from chalice.app import Chalice
+from chalice.cli.factory import CLIFactory
+from chalice.config import Config
+
+from chalicelib.message import Message
+from chalicelib.outbox import Outbox
+from chalicelib.relay import body_hash
+from chalicelib.row import Key
+from tools.dev.functions import Answer, Functions
+from tools.dev.http_door import HttpDoor
+
+APP_DIR = Path(__file__).resolve().parents[1] / "botte-app"
+EVENTS_DIR = Path(__file__).resolve().parent / "events"
+TOKEN = "local-token"
+
+
+def load_app(environment: Mapping[str, str]) -> Chalice:
+    """The app of botte-app for the stage local, with ``environment`` on top of the stage's own."""
+    config = json.loads((APP_DIR / ".chalice" / "config.json").read_text())
+    os.environ.update({**config["stages"]["local"]["environment_variables"], **environment})
+    return CLIFactory(str(APP_DIR), environ=os.environ).load_chalice_app({})
+
+
+class Doors:
+    """One app, through its doors."""
+
+    def __init__(self, app: Chalice) -> None:
+        self.app = app
+        self.functions = Functions(app, "local", async_retry_delays=())
+        self._http = HttpDoor(app, Config(chalice_stage="local"), 0)
+        self.url = self._http.url
+
+    def __enter__(self) -> Doors:
+        self._http.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.stop()
+        self.functions.stop()
+
+    def post(self, message: object, *, token: str | None = TOKEN, **headers: str) -> requests.Response:
+        """``POST /message``: a str or bytes as it is, anything else as JSON, with curl's own content type."""
+        body = message if isinstance(message, (str, bytes)) else json.dumps(message)
+        given = {"Content-Type": "application/x-www-form-urlencoded"} | ({"Authorization": token} if token else {})
+        given |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return requests.post(f"{self.url}/message", data=body, headers=given, timeout=30)
+
+    def get(self, path: str, *, token: str | None = TOKEN) -> requests.Response:
+        headers = {"Authorization": token} if token else {}
+        return requests.get(self.url + path, headers=headers, timeout=30)
+
+    def raw(self, request: bytes) -> tuple[int, Any]:
+        """The status and the JSON body that answer a request of exactly these bytes."""
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(request)
+            answer = HTTPResponse(connection)
+            answer.begin()
+            return answer.status, json.loads(answer.read() or b"null")
+
+    def rest(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """What the function behind the API Gateway answers to a proxy event, its body parsed."""
+        answer: dict[str, Any] = json.loads(self.functions.invoke("botte-local", json.dumps(event).encode()).body)
+        return {**answer, "body": json.loads(answer["body"])}
+
+    def invoke(self, event: object, function: str = "message") -> Answer:
+        """A sync Invoke, as Lambda answers it."""
+        return self.functions.invoke(f"botte-local-{function}", json.dumps(event).encode())
+
+    def stream(self, *records: Mapping[str, Any]) -> Answer:
+        """A batch of the table's stream."""
+        return self.invoke({"Records": list(records)}, "dynamodb_message")
+
+    def queue(self, *records: Mapping[str, Any]) -> Answer:
+        """A batch of the queue."""
+        return self.invoke({"Records": list(records)}, "sqs_message")
+
+    def redeliver(self) -> Answer:
+        """A run of the schedule."""
+        return self.invoke(event("schedule"), "redeliver")
+
+
+class Table:
+    """The task table as an operator sees it, in plain values."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self.client = client
+        self.name = name
+
+    def clear(self) -> None:
+        deletes = [{"DeleteRequest": {"Key": {"PK": item["PK"], "SK": item["SK"]}}} for item in self.items()]
+        for start in range(0, len(deletes), 25):
+            self.client.batch_write_item(RequestItems={self.name: deletes[start : start + 25]})
+
+    def put(self, item: Mapping[str, Any]) -> None:
+        self.client.put_item(TableName=self.name, Item=item)
+
+    def items(self) -> list[dict[str, Any]]:
+        pages = self.client.get_paginator("scan").paginate(TableName=self.name)
+        return [item for page in pages for item in page["Items"]]
+
+    def row(self, sort_key: str) -> dict[str, Any]:
+        """The one row with a sort key, its scalars without their types."""
+        (found,) = [item for item in self.items() if item["SK"]["S"] == sort_key]
+        return {name: next(iter(value.values())) for name, value in found.items()}
+
+    def statuses(self) -> dict[str, str | None]:
+        """The rows' statuses by their sort keys; None for a row that no door has taken."""
+        return {item["SK"]["S"]: item.get("Status", {}).get("S") for item in self.items()}
+
+
+class Clock:
+    """A time in epoch seconds that stands still, except when it is slept through or set forward."""
+
+    def __init__(self) -> None:
+        self.now = float(int(time.time()))
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class RawServer:
+    """Answers the requests on one port with the bytes it was given, one after the other, and the last one for ever.
+
+    An answer of None closes the connection instead; hangs_up: close it after each answer, too.
+    ``requests`` has what came, head and body.
+    """
+
+    def __init__(self, *answers: bytes | None, hangs_up: bool = False) -> None:
+        self._answers = list(answers)
+        self._hangs_up = hangs_up
+        self.requests: list[bytes] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._open: list[tuple[socket.socket, threading.Thread]] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> RawServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+        self.drop_connections()
+
+    def drop_connections(self) -> None:
+        """Closes the connections that are open, and waits until they are."""
+        for connection, thread in self._open:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join()
+        self._open.clear()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._answer, args=[connection], daemon=True)
+            self._open.append((connection, thread))
+            thread.start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with suppress(OSError), connection, connection.makefile("rb") as stream:
+            while head := b"".join(takewhile(lambda line: line.strip(), iter(stream.readline, b""))):
+                lengths = [line.split(b":")[1] for line in head.lower().splitlines() if b"content-length:" in line]
+                self.requests.append(head + b"\r\n" + stream.read(int(lengths[0]) if lengths else 0))
+                answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+                if answer is None:
+                    return
+                connection.sendall(answer)
+                if self._hangs_up:
+                    return
+
+
+def http_answer(status: int, body: object, *headers: str) -> bytes:
+    """An HTTP/1.1 answer; a body that is not bytes goes as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(content)}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+@cache
+def closed_port() -> int:
+    """A port that refuses connections: it is taken, and nobody listens."""
+    _taken.bind(("127.0.0.1", 0))
+    port: int = _taken.getsockname()[1]
+    return port
+
+
+_taken = socket.socket()
+
+
+def event(name: str) -> dict[str, Any]:
+    """An event as AWS sends it, from ``tests/events``."""
+    loaded: dict[str, Any] = json.loads((EVENTS_DIR / f"{name}.json").read_text())
+    return loaded
+
+
+def item(
+    payload: Mapping[str, Any], *, sort_key: str, partition_key: str = "BOTTE_MESSAGE", **more: Any
+) -> dict[str, Any]:
+    """A task as a writer puts it: the documented format, and nothing more. ``payload`` has DynamoDB's types."""
+    return {
+        "PK": {"S": partition_key},
+        "SK": {"S": sort_key},
+        "TaskId": {"S": "BOTTE_MESSAGE"},
+        "SenderApp": {"S": "STREAM_TEST"},
+        "Payload": {"M": payload},
+        "ExpirationTs": {"N": "1762002142"},
+        **more,
+    }
+
+
+def stream_record(image: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """The stream's record of an item that was put."""
+    record = event("dynamodb_insert")["Records"][0]
+    record["dynamodb"] |= {"Keys": {"PK": image["PK"], "SK": image["SK"]}, "NewImage": dict(image)}
+    return {**record, **changes}
+
+
+def queue_record(body: str, message_id: str, **attributes: str) -> dict[str, Any]:
+    """The queue's record of a message."""
+    record = event("sqs")["Records"][0]
+    record["attributes"] |= attributes
+    return {**record, "body": body, "messageId": message_id}
+
+
+def texts(messages: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [str(message["text"]) for message in messages]
+
+
+@cache
+def unreachable_dynamodb() -> Any:
+    """A DynamoDB client of an AWS that is down."""
+    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")
+    once = BotoConfig(retries={"total_max_attempts": 1}, proxies={})
+    return session.client("dynamodb", endpoint_url=f"http://127.0.0.1:{closed_port()}", config=once)
+
+
+class Script:
+    """Stands in for Telegram, on a script: an error is raised, None and the script's end are a delivery."""
+
+    def __init__(self, clock: Clock, *script: BaseException | None) -> None:
+        self.clock = clock
+        self.script = list(script)
+        self.calls: list[tuple[float, int, str]] = []
+
+    def call(self, method: str, fields: Mapping[str, Any], file: tuple[str, bytes] | None = None) -> dict[str, Any]:
+        del method, file
+        self.calls.append((self.clock(), fields["chat_id"], fields["text"]))
+        error = self.script.pop(0) if self.script else None
+        if error is not None:
+            raise error
+        return {"message_id": len(self.calls), "text": fields["text"]}
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for _, _, text in self.calls]
+
+
+def owe(outbox: Outbox, text: str, *, due: float, chat: str = "default", id: str | None = None) -> Key:
+    """Puts a message that is due at a time into the outbox."""
+    message = Message(text=text, chat=chat)
+    key = Key.of_id(id or text[:20])
+    outbox.add_pending(key, message.to_fields(), now=due, due=due, body_hash=body_hash(message))
+    return key

@@ -1,0 +1,113 @@
+"""A deployment that fails at each of its steps goes on from there when it is run again, and destroy does too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.ops.conftest import World
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+# The steps in their order, and a call of each, which fails once.
+STEPS = {
+    "check": "STS.GetCallerIdentity",
+    "stack": "CloudFormation.CreateStack",
+    "table": "DescribeTimeToLive",
+    "bot": "SSM.PutParameter .*telegram-bot-token",
+    "chat": "SSM.PutParameter .*telegram-chats",
+    "HTTP token": "SSM.PutParameter .*http-api-token",
+    "found": "GetRole ",
+    "stale": "GET /2015-03-31/event-source-mappings",
+    "functions": "POST /2015-03-31/event-source-mappings",
+    "mappings": "PUT /2015-03-31/event-source-mappings",
+    "logs": "PutRetentionPolicy",
+    "API": "PATCH /restapis/.*/stages/",
+    "doors": "DynamoDB.PutItem",
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """An account of its own, in which nothing is deployed."""
+    made = World(tmp_path_factory.mktemp("project"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def no_patience() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tools.ops.deploy.PATIENCE_SECONDS", 20.0)
+        yield
+
+
+def test_a_deployment_that_fails_at_any_step_says_so_and_goes_on_when_it_is_run_again(
+    world: World, no_patience: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for step, call in STEPS.items():
+        world.fail(call)
+        assert world.run("deploy") == 1, step
+        error = capsys.readouterr().err
+        assert f'deploy stopped at "{step}": ' in error
+        assert "make deploy STAGE=prod again" in error
+        assert "Traceback" not in error
+    assert world.run("deploy") == 0
+    aws = world.client("lambda")
+    assert len(world.client("apigateway").get_rest_apis()["items"]) == 1
+    assert len(aws.list_event_source_mappings()["EventSourceMappings"]) == 2
+    assert len(aws.list_functions()["Functions"]) == 5
+    assert len(world.client("iam").list_roles()["Roles"]) == 5
+    doors = [re.search(r"the (\w+) door", text) for text in world.texts()]
+    assert sorted(found[1] for found in doors if found) == ["DynamoDB", "HTTP", "Lambda", "SQS"]
+
+
+def test_chalice_that_fails_after_the_api_was_made_makes_no_second_one(
+    world: World, no_patience: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.run("destroy", "--yes", "--table") == 0
+    world.fail("POST /restapis/.*/deployments")
+    assert world.run("deploy") == 1
+    assert 'deploy stopped at "functions": chalice deploy: ' in capsys.readouterr().err
+    assert world.run("deploy") == 0
+    assert len(world.client("apigateway").get_rest_apis()["items"]) == 1
+
+
+def test_destroy_that_fails_goes_on_when_it_is_run_again(
+    world: World, no_patience: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for step, call in {"API": "DELETE /restapis", "roles": "DeleteRole ", "parameters": "SSM.DeleteParameters"}.items():
+        world.fail(call)
+        assert world.run("destroy", "--yes") == 1
+        assert f'destroy stopped at "{step}": ' in capsys.readouterr().err
+    assert world.run("destroy", "--yes") == 0
+    left = [
+        *world.client("lambda").list_functions()["Functions"],
+        *world.client("lambda").list_event_source_mappings()["EventSourceMappings"],
+        *world.client("iam").list_roles()["Roles"],
+        *world.client("apigateway").get_rest_apis()["items"],
+        *world.client("events").list_rules()["Rules"],
+        *world.client("logs").describe_log_groups()["logGroups"],
+        *world.client("ssm").get_parameters_by_path(Path="/botte/prod")["Parameters"],
+        *world.client("sqs").list_queues().get("QueueUrls", []),
+    ]
+    assert left == []
+    assert world.client("dynamodb").list_tables()["TableNames"] == ["botte-prod-tasks"]
+    assert not (world.project / ".chalice" / "deployed" / "prod.json").exists()
+
+
+def test_a_deployment_takes_the_table_over_that_destroy_left(
+    world: World, no_patience: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = world.client("dynamodb").scan(TableName="botte-prod-tasks")["Count"]
+    assert items > 0
+    assert world.run("deploy", "--alarms", "you@example.org", "--recovery", "on") == 0
+    assert world.client("dynamodb").scan(TableName="botte-prod-tasks")["Count"] > items
+    (stack,) = world.client("cloudformation").describe_stacks(StackName="botte-prod")["Stacks"]
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+    assert (parameters["WithAlarms"], parameters["AlarmEmail"]) == ("true", "you@example.org")
+    assert (parameters["WithRecovery"], parameters["WithTable"]) == ("true", "false")
+    assert world.run("destroy", "--yes", "--table") == 0
+    assert world.client("dynamodb").list_tables()["TableNames"] == []

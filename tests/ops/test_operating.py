@@ -1,0 +1,238 @@
+"""What an owner does with a stage that is deployed: doctor, rotate-token, logs, and what is asked on the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from chalicelib.settings import BOT_TOKEN, HTTP_API_TOKEN
+from tests.ops.conftest import World
+from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID
+from tools.ops.doors import http_request
+from tools.ops.stage import Stage
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+class Terminal:
+    """A command of `tools.ops` on a terminal, which shows what a person would see."""
+
+    def __init__(self, world: World, *arguments: str, stage: str = "prod") -> None:
+        command = [sys.executable, "-m", "tools.ops", *arguments, "--stage", stage]
+        self.seen, self._passed = "", 0
+        self._pid, self._file = pty.fork()
+        if self._pid == 0:  # the command
+            os.chdir(world.project)
+            os.execve(sys.executable, command, world.variables)
+
+    def expect(self, text: str, seconds: float = 60.0) -> None:
+        """Waits until a text is shown, after what was expected before."""
+        ends = time.monotonic() + seconds
+        while (found := self.seen.find(text, self._passed)) < 0:
+            assert self._read(ends), f"{text!r} was not shown, but {self.seen!r}"
+        self._passed = found + len(text)
+
+    def type(self, line: str) -> None:
+        time.sleep(0.1)  # getpass drops what was typed before it asks
+        os.write(self._file, f"{line}\n".encode())
+
+    def end(self) -> int:
+        while self._read(time.monotonic() + 120.0):
+            pass
+        os.close(self._file)
+        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+
+    def _read(self, ends: float) -> bool:
+        if not select.select([self._file], [], [], max(0.0, ends - time.monotonic()))[0]:
+            return False
+        try:
+            read = os.read(self._file, 4096)
+        except OSError:  # as Linux tells that the other end is closed
+            return False
+        self.seen += read.decode()
+        return bool(read)
+
+
+@pytest.fixture(autouse=True)
+def deployed(first: tuple[int, str]) -> None:
+    """Every test here is about a deployed stage."""
+
+
+def doctor(world: World, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """What the doctor finds wrong."""
+    status = world.run("doctor", owner=False)
+    return status, "\n".join(re.findall(r"^.*WRONG.*\n.*mend.*$", capsys.readouterr().out, re.MULTILINE))
+
+
+def test_bot_token_and_chat_are_asked_for_once_and_the_token_is_not_shown(world: World) -> None:
+    world.fail("GetRole .*botte-dev", times=2)  # what comes after the questions is told elsewhere
+    terminal = Terminal(world, "deploy", stage="dev")
+    terminal.expect("it is not shown")
+    terminal.type("not a token")
+    terminal.expect("does not know")
+    terminal.expect("it is not shown")
+    terminal.type(TWIN_BOT_TOKEN)
+    terminal.expect("Now write anything to @botte_bot")
+    world.telegram("POST", "/inbox/updates", {"text": "hello"})
+    terminal.expect(f"You, chat {TWIN_CHAT_ID}. Is it this one?")
+    terminal.type("y")
+    terminal.end()
+    assert TWIN_BOT_TOKEN not in terminal.seen
+    assert world.parameter(BOT_TOKEN, "dev") == TWIN_BOT_TOKEN
+    assert json.loads(world.parameter("telegram-chats", "dev")) == {"default": TWIN_CHAT_ID}
+    again = Terminal(world, "deploy", stage="dev")
+    again.end()
+    assert "its token is stored already" in again.seen
+    assert "shown" not in again.seen
+
+
+def test_destroy_asks_and_takes_anything_but_the_name_for_a_no(world: World) -> None:
+    terminal = Terminal(world, "destroy")
+    terminal.expect("Type prod to go on:")
+    terminal.type("yes")
+    assert terminal.end() == 1
+    assert "Nothing was deleted" in terminal.seen
+    assert len(world.client("lambda").list_functions()["Functions"]) == 5
+
+
+def test_destroy_without_a_terminal_deletes_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run("destroy") == 1
+    assert "YES=1" in capsys.readouterr().out
+    assert len(world.client("lambda").list_functions()["Functions"]) == 5
+
+
+def test_the_doctor_finds_nothing_wrong_after_a_deployment(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    before = len(world.texts())
+    assert doctor(world, capsys) == (0, "")
+    assert [text for text in world.texts()[before:] if text.startswith("make doctor: the ")] == world.texts()[before:]
+    assert len(world.texts()) == before + 4
+
+
+def _break(world: World, part: str) -> Any:
+    """Breaks a part of the deployment; what is found, and how it is mended."""
+    aws, gateway, events = world.client("lambda"), world.client("apigateway"), world.client("events")
+    mappings = aws.list_event_source_mappings()["EventSourceMappings"]
+    stream = next(each["UUID"] for each in mappings if ":dynamodb:" in each["EventSourceArn"])
+    match part:
+        case "mapping":
+            aws.update_event_source_mapping(UUID=stream, Enabled=False)
+            return "the one of the stream is Disabled", f"--enabled --uuid {stream}"
+        case "filter":
+            aws.update_event_source_mapping(UUID=stream, FilterCriteria={"Filters": []}, Enabled=True)
+            return "lacks FilterCriteria", "make deploy STAGE=prod"
+        case "schedule":
+            events.disable_rule(Name="botte-prod-redeliver-event")
+            return "botte-prod-redeliver-event is DISABLED", "aws events enable-rule"
+        case "throttling":
+            (api,) = gateway.get_rest_apis()["items"]
+            change = {"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "500"}
+            gateway.update_stage(restApiId=api["id"], stageName="api", patchOperations=[change])
+            return "500 requests a second", "make deploy STAGE=prod"
+        case "role":
+            wide = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+            role = {"RoleName": "botte-prod-message", "PolicyName": "botte-prod-message"}
+            world.client("iam").put_role_policy(**role, PolicyDocument=json.dumps(wide))
+            return "botte-prod-message has other rights than its policy file", "make deploy STAGE=prod"
+        case "environment":
+            wrong = {"Variables": {"TELEGRAM_BOT_TOKEN": "1:x"}}
+            aws.update_function_configuration(FunctionName="botte-prod-redeliver", Environment=wrong)
+            return "has secrets in its environment: TELEGRAM_BOT_TOKEN", "make deploy STAGE=prod"
+        case "webhook":
+            world.run("webhook", "set", "--url", "http://127.0.0.1:1/elsewhere")
+            return "leads to http://127.0.0.1:1/elsewhere/telegram-webhook", "webhook set --stage prod"
+        case _:
+            put = world.client("ssm").put_parameter
+            put(Name="/botte/prod/telegram-chats", Value='{"default": 999}', Type="String", Overwrite=True)
+            return "default, 999: getChat: 400 Bad Request: chat not found", "TELEGRAM_CHAT_ID=... make deploy"
+
+
+def test_the_doctor_finds_each_part_that_is_broken_and_a_deployment_mends_it(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.ops.doctor.PATIENCE_SECONDS", 5.0)
+    parts = ["filter", "schedule", "throttling", "role", "environment", "webhook", "chat"]
+    broken = [_break(world, part) for part in parts]
+    status, found = doctor(world, capsys)
+    assert status == 1
+    for told, mend in broken:
+        assert re.search(f"WRONG  .*{re.escape(told)}.*\n.*mend: .*{re.escape(mend)}", found), (told, found)
+    world.client("events").enable_rule(Name="botte-prod-redeliver-event")
+    world.run("webhook", "delete")
+    assert world.run("deploy") == 0
+    capsys.readouterr()
+    assert doctor(world, capsys) == (0, "")
+
+
+def test_the_doctor_finds_a_mapping_that_is_off(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.ops.doctor.PATIENCE_SECONDS", 2.0)
+    told, mend = _break(world, "mapping")
+    status, found = doctor(world, capsys)
+    world.client("lambda").update_event_source_mapping(UUID=mend.split()[-1], Enabled=True)
+    assert status == 1
+    assert told in found
+    assert mend in found
+    assert "DynamoDB door" in found
+
+
+def test_a_new_token_is_live_beside_the_old_one_until_every_sender_has_it(world: World) -> None:
+    def statuses(*tokens: str) -> list[int]:
+        with world.environment():
+            stage = Stage("prod", world.project)
+            return [http_request(stage, "GET", "/message/none", token)[0] for token in tokens]
+
+    old = world.parameter(HTTP_API_TOKEN).split()[-1]
+    terminal = Terminal(world, "rotate-token")
+    terminal.expect("Has every sender got it")
+    new = world.parameter(HTTP_API_TOKEN).split()[-1]
+    assert old != new
+    assert statuses(old, new) == [404, 404]
+    terminal.type("n")
+    assert terminal.end() == 0
+    assert world.run("rotate-token", "--yes") == 0
+    assert statuses(old, new) == [403, 404]
+    assert old not in world.parameter(HTTP_API_TOKEN)
+    assert new not in terminal.seen
+
+
+def test_logs_shows_what_the_functions_logged(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run("logs", "--since", "30m") == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"botte-prod-message  INFO  sent  id=deploy-\S+-Lambda  sender_app=botte-ops", printed)
+    assert "platform.report" not in printed
+    assert world.run("logs", "--since", "soon") == 1
+    assert capsys.readouterr().err == "SINCE: 'soon' is not like 30m, 2h or 7d\n"
+
+
+def test_a_dry_run_shows_the_steps_and_the_policies_and_changes_nothing(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = world.client("lambda").list_functions()["Functions"]
+    assert world.run("deploy", "--dry-run", stage="dev") == 0
+    printed = capsys.readouterr().out
+    assert "API: will be made" in printed
+    assert "on arn:aws:dynamodb:*:*:table/botte-dev-tasks/index/due" in printed
+    assert world.client("lambda").list_functions()["Functions"] == before
+
+
+def test_without_a_terminal_and_without_the_environment_a_deployment_says_what_is_missing(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.client("ssm").delete_parameters(Names=["/botte/dev/telegram-bot-token", "/botte/dev/telegram-chats"])
+    assert world.run("deploy", stage="dev", owner=False) == 1
+    assert 'deploy stopped at "bot": TELEGRAM_BOT_TOKEN is not set' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy", "logs"])
+def test_the_local_twin_needs_none_of_this(world: World, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run(command, stage="local") == 1
+    assert capsys.readouterr().err.startswith("STAGE: ")

@@ -1,0 +1,145 @@
+"""Nobody may do more than it needs: the functions' own roles, and the senders' policies in the documentation."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.ops.conftest import World, eventually
+from tools.rehearsal.project import ROOT, copy_project
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+# AWS offers no resource for these.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+ON_ANYTHING = {"dynamodb:ListStreams"}
+WRITTEN = re.findall(r"^### (\w+)$.*?^```json\n(.*?)^```$", (ROOT / "docs" / "deploy.md").read_text(), re.S | re.M)
+POLICIES: dict[str, str] = dict(WRITTEN)
+ITEM = {"PK": {"S": "BOTTE_MESSAGE#policy"}, "SK": {"S": "1"}, "TaskId": {"S": "BOTTE_MESSAGE"}}
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `chalice package` makes of a stage with all its doors."""
+    project = copy_project(tmp_path_factory.mktemp("package"), "https://api.telegram.org")
+    command = [str(Path(sys.executable).with_name("chalice")), "package", "--stage", "prod", str(project / "out")]
+    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environ |= {"AWS_DEFAULT_REGION": "us-east-1"}
+    subprocess.run(command, cwd=project / "botte-app", env=environ, check=True, capture_output=True)
+    resources: dict[str, Any] = json.loads((project / "out" / "sam.json").read_text())["Resources"]
+    return resources
+
+
+def roles(package: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The statements of each role."""
+    return {
+        name: [
+            statement
+            for policy in resource["Properties"]["Policies"]
+            for statement in policy["PolicyDocument"]["Statement"]
+        ]
+        for name, resource in package.items()
+        if resource["Type"] == "AWS::IAM::Role"
+    }
+
+
+def test_each_function_of_the_package_has_a_role_that_no_other_has(package: dict[str, Any]) -> None:
+    functions = [each for each in package.values() if each["Type"] == "AWS::Serverless::Function"]
+    used = [json.dumps(each["Properties"]["Role"]) for each in functions]
+    assert len(functions) == 5
+    assert len(set(used)) == 5
+    assert len(roles(package)) == 5
+
+
+def test_no_role_has_policies_of_others_attached(package: dict[str, Any]) -> None:
+    for resource in package.values():
+        if resource["Type"] == "AWS::IAM::Role":
+            assert not resource["Properties"].get("ManagedPolicyArns")
+
+
+def test_no_action_is_a_pattern_and_each_is_on_what_belongs_to_the_stage(package: dict[str, Any]) -> None:
+    for name, statements in roles(package).items():
+        for statement in statements:
+            assert set(statement) == {"Effect", "Action", "Resource"}, name
+            assert not [action for action in statement["Action"] if "*" in action or "?" in action], name
+            for resource in statement["Resource"]:
+                if resource == "*":
+                    assert set(statement["Action"]) <= ON_ANYTHING, name
+                else:
+                    place = resource.split(":", 5)[5]
+                    assert re.match(
+                        r"(table/|log-group:/aws/lambda/)?botte-prod\b|parameter/botte/prod/[a-z-]+$", place
+                    )
+
+
+def test_a_role_writes_to_its_own_log_group_only(package: dict[str, Any]) -> None:
+    groups = [
+        tuple(statement["Resource"])
+        for statements in roles(package).values()
+        for statement in statements
+        if statement["Action"][0].startswith("logs:")
+    ]
+    assert len(set(groups)) == len(groups) == 5
+
+
+def test_dev_and_prod_have_the_same_rights_each_on_its_own() -> None:
+    for path in (ROOT / ".chalice" / "policies").glob("prod-*.json"):
+        other = path.with_name(path.name.replace("prod-", "dev-")).read_text()
+        assert other == path.read_text().replace("botte-prod", "botte-dev").replace("/botte/prod/", "/botte/dev/")
+
+
+@pytest.fixture
+def senders(world: World, first: tuple[int, str]) -> World:
+    """A user for each documented policy, with no other right."""
+    iam = world.client("iam")
+    existing = {user["UserName"] for user in iam.list_users()["Users"]}
+    for door, policy in POLICIES.items():
+        if door not in existing:
+            iam.create_user(UserName=door)
+        iam.put_user_policy(UserName=door, PolicyName="sender", PolicyDocument=policy)
+    return world
+
+
+def test_the_documented_policies_are_enough_to_send_through_each_door(senders: World) -> None:
+    assert set(POLICIES) == {"Lambda", "DynamoDB", "SQS"}
+    message = json.dumps({"text": "a sender's Lambda"}).encode()
+    invoked = senders.client("lambda", "user.Lambda").invoke(FunctionName="botte-prod-message", Payload=message)
+    assert "FunctionError" not in invoked
+    put = {**ITEM, "Payload": {"M": {"text": {"S": "a sender's PutItem"}}}}
+    batched = {**ITEM, "SK": {"S": "2"}, "Payload": {"M": {"text": {"S": "a sender's batch"}}}}
+    dynamodb = senders.client("dynamodb", "user.DynamoDB")
+    dynamodb.put_item(TableName="botte-prod-tasks", Item=put)
+    dynamodb.batch_write_item(RequestItems={"botte-prod-tasks": [{"PutRequest": {"Item": batched}}]})
+    dynamodb.get_item(TableName="botte-prod-tasks", Key={name: put[name] for name in ("PK", "SK")})
+    sqs = senders.client("sqs", "user.SQS")
+    sqs.send_message(
+        QueueUrl=sqs.get_queue_url(QueueName="botte-prod-messages")["QueueUrl"],
+        MessageBody=json.dumps({"text": "a sender's SQS"}),
+    )
+    for text in ("Lambda", "PutItem", "batch", "SQS"):
+        assert eventually(lambda text=text: f"a sender's {text}" in senders.texts())  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("door", "service", "operation", "arguments"),
+    [
+        ("Lambda", "lambda", "invoke", {"FunctionName": "botte-prod-redeliver"}),
+        ("Lambda", "ssm", "get_parameters", {"Names": ["/botte/prod/telegram-bot-token"]}),
+        ("DynamoDB", "dynamodb", "scan", {"TableName": "botte-prod-tasks"}),
+        ("DynamoDB", "dynamodb", "put_item", {"TableName": "other", "Item": ITEM}),
+        ("SQS", "sqs", "receive_message", {"QueueUrl": "http://127.0.0.1/123456789012/botte-prod-messages"}),
+    ],
+)
+def test_the_documented_policies_allow_nothing_else(
+    senders: World, door: str, service: str, operation: str, arguments: dict[str, Any]
+) -> None:
+    with pytest.raises(ClientError, match="is not authorized"):
+        getattr(senders.client(service, f"user.{door}"), operation)(**arguments)

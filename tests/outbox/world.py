@@ -1,0 +1,129 @@
+"""A world for the relay in which nothing happens by chance: time, Telegram and crashes do as they are told.
+
+The table is a real one, reached through boto3, or one in memory. A process is a relay with nothing in its memory; it
+can be made to die before or after any of its calls to the table or to Telegram.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from chalicelib import http, records
+from chalicelib.invoke import send_invoked
+from chalicelib.outbox import Outbox
+from chalicelib.relay import LEASE_SECONDS, Relay
+from chalicelib.settings import Parameters
+from tests.doors import queue_record, stream_record
+from tests.outbox.steps import CHAT_ID, Clock, ScriptedTelegram, SteppedClient, SteppedTelegram, Steps
+
+LAMBDA_SECONDS = 60.0
+_PARAMETERS = {"telegram-bot-token": "1:a", "http-api-token": "t", "telegram-chats": json.dumps({"default": CHAT_ID})}
+
+
+class Process:
+    """The four doors and the schedule, in a process that has just been started."""
+
+    def __init__(self, world: World, steps: Steps) -> None:
+        self.steps = steps
+        self._clock = clock = world.clock
+        client = SteppedClient(world.client, steps)
+        self.parameters = Parameters("/p", lambda names: {name: _PARAMETERS[name[3:]] for name in names}, clock=clock)
+        self.outbox = Outbox(world.table_name, lambda: client)
+        sender = SteppedTelegram(world.telegram, steps)
+        self.relay = Relay(
+            sender, self.outbox, self.parameters, clock=clock, sleep=clock.sleep, random=world.random.randbytes
+        )
+
+    @property
+    def deadline(self) -> float:
+        return self._clock() + LAMBDA_SECONDS
+
+    def post(self, message: Mapping[str, object]) -> int:
+        """The status of ``POST /message``."""
+        request = SimpleNamespace(headers={"authorization": "t"}, raw_body=json.dumps(message).encode())
+        return http.post_message(self.relay, self.parameters, request, self._clock()).status_code
+
+    def invoke(self, message: object, request_id: str) -> dict[str, Any]:
+        return send_invoked(self.relay, message, request_id, self.deadline)
+
+    def stream(self, *images: Mapping[str, Any]) -> None:
+        batch = [stream_record(image) for image in images]
+        self.relay.take(records.from_stream(batch, self.outbox.get), deadline=self.deadline)
+
+    def queue(self, *batch: Mapping[str, Any]) -> None:
+        self.relay.take(records.from_queue(batch), deadline=self.deadline)
+
+    def redeliver(self) -> None:
+        self.relay.redeliver(deadline=self.deadline)
+
+
+class World:
+    """A table, a clock, a Telegram, and processes that come and go. client: a DynamoDB client, or a MemoryTable."""
+
+    def __init__(self, client: Any, table_name: str = "tasks") -> None:
+        self.client = client
+        self.table_name = table_name
+        self.clock = Clock()
+        self.random = random.Random(1)
+        self.telegram = ScriptedTelegram(self.clock)
+        self._clear()
+
+    def process(self, steps: Steps | None = None) -> Process:
+        return Process(self, steps or Steps())
+
+    def put(self, *images: Mapping[str, Any]) -> None:
+        for image in images:
+            self.client.put_item(TableName=self.table_name, Item=image)
+
+    def rows(self) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.client.scan(TableName=self.table_name, ConsistentRead=True)["Items"]
+        return items
+
+    def owed(self) -> list[dict[str, Any]]:
+        return [row for row in self.rows() if "DueTs" in row]
+
+    def _clear(self) -> None:
+        for row in self.rows():
+            self.client.delete_item(TableName=self.table_name, Key={"PK": row["PK"], "SK": row["SK"]})
+
+    def settle(self, runs: int = 40) -> None:
+        """Lets the schedule run, with new processes and far apart, until nothing is owed."""
+        for _ in range(runs):
+            if not self.owed():
+                return
+            self.clock.sleep(LEASE_SECONDS + 1)
+            self.process().redeliver()
+        raise AssertionError(f"still owed: {self.owed()}")
+
+
+def image(text: str, sort_key: str, group: str | None = None, **fields: object) -> dict[str, Any]:
+    """An item as a client puts it: in a group, or by itself."""
+    payload = {"text": {"S": text}} | {name: {"S": value} for name, value in fields.items()}
+    partition = f"BOTTE_MESSAGE#{group or sort_key}"
+    return {
+        "PK": {"S": partition},
+        "SK": {"S": sort_key},
+        "TaskId": {"S": "BOTTE_MESSAGE"},
+        "Payload": {"M": payload},
+        "ExpirationTs": {"N": "1762002142"},
+    }
+
+
+def queued(text: str, number: int, group: str | None = None) -> dict[str, Any]:
+    """A queue's record of a message."""
+    more = {} if group is None else {"MessageGroupId": group, "SequenceNumber": str(10**19 + number)}
+    return queue_record(json.dumps({"text": text}), f"queued-{number}", **more)
+
+
+def doubled(texts: Iterable[str]) -> int:
+    """How many of the texts came again."""
+    return sum(count - 1 for count in Counter(texts).values())
+
+
+def first_arrivals(texts: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(texts))

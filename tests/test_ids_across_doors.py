@@ -1,0 +1,107 @@
+"""An id names one message, whatever door it comes through."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.doors import Doors, Table, item, queue_record, stream_record, texts
+from tools.dev.fake_telegram import FakeTelegram
+
+APP = "cron"
+
+
+def through_http(doors: Doors, text: str) -> None:
+    doors.post({"text": text, "id": "k1", "sender_app": APP})
+
+
+def through_lambda(doors: Doors, text: str) -> None:
+    doors.invoke({"text": text, "id": "k1", "sender_app": APP})
+
+
+def through_stream(doors: Doors, text: str) -> None:
+    payload = {"text": {"S": text}, "id": {"S": "k1"}}
+    image = item(payload, sort_key="s1", partition_key="BOTTE_MESSAGE#s1", SenderApp={"S": APP})
+    assert doors.stream(stream_record(image)).function_error is None
+
+
+def through_group(doors: Doors, text: str) -> None:
+    payload = {"text": {"S": text}, "id": {"S": "k1"}, "sender_app": {"S": APP}}
+    image = item(payload, sort_key="g1", partition_key="BOTTE_MESSAGE#g")
+    assert doors.stream(stream_record(image)).function_error is None
+
+
+def through_queue(doors: Doors, text: str) -> None:
+    body = json.dumps({"text": text, "id": "k1", "sender_app": APP})
+    assert doors.queue(queue_record(body, "m1")).function_error is None
+
+
+DOORS = {
+    "http": through_http,
+    "lambda": through_lambda,
+    "stream": through_stream,
+    "group": through_group,
+    "queue": through_queue,
+}
+PAIRS = [pytest.param(*pair, id="_then_".join(pair)) for pair in itertools.permutations(DOORS, 2)]
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_the_same_message_through_two_doors_is_delivered_once(
+    doors: Doors, telegram: FakeTelegram, first: str, second: str
+) -> None:
+    DOORS[first](doors, "Hello")
+    DOORS[second](doors, "Hello")
+    assert texts(telegram.messages) == ["Hello"]
+    assert doors.get("/message/k1").json()["status"] == "SENT"
+
+
+@pytest.mark.parametrize(("first", "second"), [pair for pair in PAIRS if pair.values[0] in ("http", "group")])
+def test_another_message_with_the_id_is_never_sent(
+    doors: Doors, telegram: FakeTelegram, first: str, second: str
+) -> None:
+    DOORS[first](doors, "Hello")
+    DOORS[second](doors, "Other")
+    assert texts(telegram.messages) == ["Hello"]
+    assert doors.get("/message/k1").json()["status"] == "SENT"
+
+
+@pytest.mark.parametrize("first", DOORS)
+@pytest.mark.parametrize("second", [through_http, through_lambda])
+def test_a_message_that_is_owed_is_not_sent_by_another_door_before_it_is_due(
+    doors: Doors, telegram: FakeTelegram, first: str, second: Callable[[Doors, str], None]
+) -> None:
+    telegram.set_fault({"kind": "down", "count": 1})
+    DOORS[first](doors, "Hello")
+    second(doors, "Hello")
+    assert telegram.messages == []
+    assert doors.get("/message/k1").json()["status"] == "PENDING"
+
+
+def test_the_state_of_an_item_is_found_under_its_id(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
+    through_stream(doors, "Hello")
+    assert table.statuses() == {"s1": "SENT", "k1": None}
+    assert doors.get("/message/k1").json() == {
+        "id": "k1",
+        "status": "SENT",
+        "attempts": 1,
+        "message_ids": [telegram.messages[0]["message_id"]],
+        "last_error": None,
+        "due_at": None,
+    }
+    assert doors.get("/message/s1").json()["status"] == "SENT"
+
+
+def test_an_id_that_was_reserved_by_a_door_that_died_does_not_lose_the_message(
+    doors: Doors, telegram: FakeTelegram, table: Table
+) -> None:
+    through_stream(doors, "Hello")
+    reserved = [row for row in table.items() if row["SK"] == {"S": "k1"}]
+    table.clear()
+    telegram.clear()
+    table.put(reserved[0])
+    through_stream(doors, "Hello")
+    assert texts(telegram.messages) == ["Hello"]

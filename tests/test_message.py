@@ -1,0 +1,326 @@
+"""The contract of a message: what each field takes, and what it does not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.message import InvalidMessage, Message, clean, parse_json
+
+NOW = 1_800_000_000.0
+THIRTY_DAYS = 30 * 86_400
+URL = "https://example.com/a.png"
+
+
+def keyboard(*buttons: object) -> dict[str, object]:
+    return {"inline_keyboard": [list(buttons)]}
+
+
+BUTTON = {"text": "Look", "url": "https://example.com/"}
+
+
+def read(fields: object, **options: Any) -> Message:
+    return Message.from_fields(fields, now=NOW, **options)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"text": "a"}, id="text"),
+        pytest.param({"text": "x" * 32_768}, id="text_32768"),
+        pytest.param({"text": "\U0001f600" * 32_768}, id="text_32768_emoji"),
+        pytest.param({"text": " a\n\tb "}, id="text_with_blanks"),
+        pytest.param({"text": "0"}, id="text_zero"),
+        pytest.param({"text": "a", "sender_app": "cron job 1"}, id="sender_app"),
+        pytest.param({"text": "a", "sender_app": "s" * 64}, id="sender_app_64"),
+        pytest.param({"text": "a", "id": "!"}, id="id_1"),
+        pytest.param({"text": "a", "id": "~" * 255}, id="id_255"),
+        pytest.param({"text": "a", "chat": "ops"}, id="chat"),
+        pytest.param({"text": "a", "chat": "Família 👪"}, id="chat_not_ascii"),
+        pytest.param({"text": "a", "chat": "c" * 64}, id="chat_64"),
+        pytest.param({"text": "a", "parse_mode": "HTML"}, id="parse_mode_html"),
+        pytest.param({"text": "a", "parse_mode": "MarkdownV2"}, id="parse_mode_markdown"),
+        pytest.param({"text": "a", "disable_notification": False}, id="disable_notification"),
+        pytest.param({"text": "a", "protect_content": True}, id="protect_content"),
+        pytest.param({"text": "a", "message_thread_id": 1}, id="thread_1"),
+        pytest.param({"text": "a", "message_thread_id": 2**53 - 1}, id="thread_most"),
+        pytest.param({"text": "a", "link_preview_options": {}}, id="preview_empty"),
+        pytest.param({"text": "a", "link_preview_options": {"is_disabled": True}}, id="preview_off"),
+        pytest.param(
+            {
+                "text": "a",
+                "link_preview_options": {
+                    "url": "http://example.com",
+                    "prefer_small_media": False,
+                    "prefer_large_media": True,
+                    "show_above_text": True,
+                },
+            },
+            id="preview_all",
+        ),
+        pytest.param({"text": "a", "reply_markup": keyboard(BUTTON)}, id="button"),
+        pytest.param({"text": "a", "reply_markup": keyboard(*[BUTTON] * 100)}, id="button_100"),
+        pytest.param({"text": "a", "reply_markup": keyboard({**BUTTON, "text": "x" * 256})}, id="button_text_256"),
+        pytest.param({"photo": URL}, id="photo_alone"),
+        pytest.param({"document": URL}, id="document_alone"),
+        pytest.param({"photo": URL, "text": "a"}, id="photo_with_text"),
+        pytest.param({"photo": "https://example.com/" + "a" * 2028}, id="photo_2048"),
+        pytest.param({"photo": "https://example.com:8443/a?b=c#d"}, id="photo_port_and_query"),
+        pytest.param({"photo": "https://93.184.216.34/a"}, id="photo_public_ip"),
+        pytest.param({"photo": "https://[2606:2800:220:1::1]/a"}, id="photo_public_ipv6"),
+        pytest.param({"photo": "https://bücher.example/ä"}, id="photo_idn"),
+        pytest.param({"text": "a", "deliver_at": 0}, id="deliver_at_long_ago"),
+        pytest.param({"text": "a", "deliver_at": int(NOW) + THIRTY_DAYS}, id="deliver_at_30_days"),
+    ],
+)
+def test_what_the_contract_takes_stays_as_it_is(fields: dict[str, object]) -> None:
+    assert read(fields).to_fields() == fields
+
+
+def test_only_the_default_chat_is_filled_in() -> None:
+    message = read({"text": "a"})
+    assert message.chat == "default"
+    assert (message.id, message.parse_mode, message.disable_notification, message.deliver_at) == (None,) * 4
+    assert read({"text": "a", "chat": "default"}).to_fields() == {"text": "a"}
+
+
+WRONG_TYPES: dict[str, list[object]] = {
+    "text": [None, 5, 1.5, True, ["a"], {"a": 1}],
+    "sender_app": [None, 5, True, ["a"], {"a": 1}],
+    "id": [None, 5, 1.5, True, ["a"], {"a": 1}],
+    "chat": [None, 2137200685, True, ["a"], {"a": 1}],
+    "parse_mode": [None, 1, True, ["HTML"], {"HTML": 1}],
+    "disable_notification": [None, 0, 1, "true", "", [], {}],
+    "protect_content": [None, 0, 1, "false", [], {}],
+    "message_thread_id": [None, True, False, 7.0, "7", [7], {}],
+    "link_preview_options": [None, True, 1, "{}", [], [{}]],
+    "reply_markup": [None, True, 1, "{}", [], [BUTTON]],
+    "photo": [None, 5, True, [URL], {"url": URL}],
+    "document": [None, 5, True, [URL], {"url": URL}],
+    "deliver_at": [None, True, False, 1.8e9, "1800000000", [1], {}],
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        pytest.param(field, value, id=f"{field}_{json.dumps(value)[:20]}")
+        for field, values in WRONG_TYPES.items()
+        for value in values
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_by_the_name_of_the_field(field: str, value: object) -> None:
+    for options in ({}, {"ignore_unknown": True}):
+        with pytest.raises(InvalidMessage) as caught:
+            read({"text": "a", field: value}, **options)
+        assert caught.value.field == field
+        assert str(caught.value) == f"{field}: {caught.value.reason}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        pytest.param({}, "text", id="nothing"),
+        pytest.param({"sender_app": "a"}, "text", id="no_text"),
+        pytest.param({"text": ""}, "text", id="text_empty"),
+        pytest.param({"text": "", "photo": URL}, "text", id="text_empty_with_photo"),
+        pytest.param({"text": " \t\r\n\u3000\xa0"}, "text", id="text_blank"),
+        pytest.param({"text": "\u200b\u200d\ufeff\u2060"}, "text", id="text_zero_width"),
+        pytest.param({"text": "\x00\x1b"}, "text", id="text_controls"),
+        pytest.param({"text": "\ud800\udfff"}, "text", id="text_surrogates"),
+        pytest.param({"text": "x" * 32_769}, "text", id="text_32769"),
+        pytest.param({"text": "a", "sender_app": "s" * 65}, "sender_app", id="sender_app_65"),
+        pytest.param({"text": "a", "id": ""}, "id", id="id_empty"),
+        pytest.param({"text": "a", "id": "k" * 256}, "id", id="id_256"),
+        pytest.param({"text": "a", "id": "a b"}, "id", id="id_space"),
+        pytest.param({"text": "a", "id": "a\n"}, "id", id="id_newline"),
+        pytest.param({"text": "a", "id": "\x7f"}, "id", id="id_del"),
+        pytest.param({"text": "a", "id": "é"}, "id", id="id_not_ascii"),
+        pytest.param({"text": "a", "chat": ""}, "chat", id="chat_empty"),
+        pytest.param({"text": "a", "chat": "c" * 65}, "chat", id="chat_65"),
+        pytest.param({"text": "a", "chat": "a\n"}, "chat", id="chat_newline"),
+        pytest.param({"text": "a", "parse_mode": ""}, "parse_mode", id="parse_mode_empty"),
+        pytest.param({"text": "a", "parse_mode": "Markdown"}, "parse_mode", id="parse_mode_legacy"),
+        pytest.param({"text": "a", "parse_mode": "html"}, "parse_mode", id="parse_mode_case"),
+        pytest.param({"text": "a", "message_thread_id": 0}, "message_thread_id", id="thread_0"),
+        pytest.param({"text": "a", "message_thread_id": -1}, "message_thread_id", id="thread_negative"),
+        pytest.param({"text": "a", "message_thread_id": 2**53}, "message_thread_id", id="thread_2e53"),
+        pytest.param({"text": "a", "deliver_at": -1}, "deliver_at", id="deliver_at_negative"),
+        pytest.param({"text": "a", "deliver_at": int(NOW) + THIRTY_DAYS + 1}, "deliver_at", id="deliver_at_31_days"),
+        pytest.param({"text": "a", "deliver_at": 10**400}, "deliver_at", id="deliver_at_huge"),
+        pytest.param({"photo": URL, "document": URL}, "document", id="photo_and_document"),
+        pytest.param({"text": "a", "chat_id": 5}, "chat_id", id="chat_id"),
+        pytest.param({"text": "a", "chat_id": None}, "chat_id", id="chat_id_null"),
+        pytest.param(
+            {"text": "a", "link_preview_options": {"x": 1}}, "link_preview_options.x", id="preview_unknown_option"
+        ),
+        pytest.param(
+            {"text": "a", "link_preview_options": {"is_disabled": 1}},
+            "link_preview_options.is_disabled",
+            id="preview_wrong_type",
+        ),
+        pytest.param(
+            {"text": "a", "link_preview_options": {"url": "javascript:1"}},
+            "link_preview_options.url",
+            id="preview_url",
+        ),
+        pytest.param({"text": "a", "reply_markup": {}}, "reply_markup.inline_keyboard", id="keyboard_missing"),
+        pytest.param({"text": "a", "reply_markup": {"keyboard": []}}, "reply_markup.keyboard", id="reply_keyboard"),
+        pytest.param(
+            {"text": "a", "reply_markup": {"inline_keyboard": []}}, "reply_markup.inline_keyboard", id="keyboard_empty"
+        ),
+        pytest.param(
+            {"text": "a", "reply_markup": {"inline_keyboard": [BUTTON]}}, "reply_markup.inline_keyboard", id="no_rows"
+        ),
+        pytest.param(
+            {"text": "a", "reply_markup": keyboard(*[BUTTON] * 101)}, "reply_markup.inline_keyboard", id="button_101"
+        ),
+        pytest.param(
+            {"text": "a", "reply_markup": keyboard(BUTTON, {"text": "x"})},
+            "reply_markup.inline_keyboard[0][1].url",
+            id="button_without_url",
+        ),
+        pytest.param(
+            {"text": "a", "reply_markup": keyboard({**BUTTON, "callback_data": "x"})},
+            "reply_markup.inline_keyboard[0][0].callback_data",
+            id="button_with_callback_data",
+        ),
+        pytest.param(
+            {"text": "a", "reply_markup": keyboard({**BUTTON, "text": " "})},
+            "reply_markup.inline_keyboard[0][0].text",
+            id="button_text_blank",
+        ),
+        pytest.param(
+            {"text": "a", "reply_markup": keyboard({**BUTTON, "text": "x" * 257})},
+            "reply_markup.inline_keyboard[0][0].text",
+            id="button_text_257",
+        ),
+        pytest.param(
+            {"text": "a", "reply_markup": keyboard({**BUTTON, "url": "tg://user?id=1"})},
+            "reply_markup.inline_keyboard[0][0].url",
+            id="button_url_scheme",
+        ),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_by_the_name_of_the_field(fields: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidMessage) as caught:
+        read(fields)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("given_value", "kind"),
+    [(None, "null"), (True, "a boolean"), (5, "a number"), (1.5, "a number"), ("x", "a string"), ([], "a list")],
+)
+def test_anything_but_an_object_is_refused(given_value: object, kind: str) -> None:
+    with pytest.raises(InvalidMessage, match=f"body: must be a JSON object, not {kind}"):
+        read(given_value)
+
+
+def test_an_unknown_field_is_refused_by_name_or_ignored() -> None:
+    with pytest.raises(InvalidMessage, match="txet: unknown field; the fields are text, sender_app, id") as caught:
+        read({"text": "a", "txet": 1})
+    assert caught.value.field == "txet"
+    assert read({"text": "a", "txet": 1}, ignore_unknown=True) == Message(text="a")
+
+
+def test_a_raw_chat_id_is_not_ignored_as_an_unknown_field() -> None:
+    with pytest.raises(InvalidMessage, match="chat_id: "):
+        read({"text": "a", "chat_id": 5}, ignore_unknown=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("a\x00b", "ab"),
+        ("".join(map(chr, range(32))) + "a", "\t\na"),
+        ("\x1b[31mred", "[31mred"),
+        ("a\r\nb", "a\nb"),
+        ("a\ud800b\udfff", "ab"),
+        ("\U0001f600", "\U0001f600"),
+        ("a\uffff\ufdd0\U0001fffe", "a\ufffd\ufffd\ufffd"),
+        ("\u202eabc\u200d", "\u202eabc\u200d"),
+        ("\x7f\x80", "\x7f\x80"),
+    ],
+)
+def test_controls_and_lone_surrogates_are_removed_and_nothing_else(text: str, cleaned: str) -> None:
+    assert clean(text) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("sender_app", "cleaned"),
+    [("a\nERROR fake", "aERROR fake"), (" a\u2028b ", "a b"), ("a\x1b[31m", "a[31m"), ("\u202ea", "a"), (" ", None)],
+)
+def test_a_sender_app_is_one_line_of_text(sender_app: str, cleaned: str | None) -> None:
+    cleaned_app = read({"text": "a", "sender_app": sender_app}).sender_app
+    assert cleaned_app is None or (cleaned_app.isprintable() and "\n" not in cleaned_app)
+    assert (cleaned_app or "").replace(" ", "") == (cleaned or "").replace(" ", "")
+
+
+def test_a_message_cannot_be_made_or_changed_into_an_invalid_one() -> None:
+    with pytest.raises(InvalidMessage):
+        Message(text="")
+    with pytest.raises(InvalidMessage):
+        Message(text="a", id="a b")
+    with pytest.raises(AttributeError):
+        Message(text="a").text = ""  # type: ignore[misc]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    max_leaves=12,
+)
+NAMES = st.sampled_from([*WRONG_TYPES, "chat_id", "url", "inline_keyboard", "is_disabled"]) | st.text(max_size=3)
+ANY_STRING = st.text(st.characters(codec=None), max_size=30)  # lone surrogates too
+URLS = st.builds("https://{}/{}".format, st.sampled_from(["example.com", "[::1]", "1.2.3.4", "a..b"]), ANY_STRING)
+
+
+@settings(max_examples=400, deadline=None)
+@given(JSON | st.dictionaries(NAMES, JSON | ANY_STRING | URLS, max_size=6), st.booleans())
+@example({"text": "a", "photo": "https://[v1.a]/"}, False)
+@example({"text": "a", "photo": "https://example.com\u2100/"}, False)
+@example({"text": "a", "deliver_at": float("inf")}, False)
+@example({"\ud800": 1, "text": "\ud800"}, False)
+def test_reading_anything_gives_a_message_or_invalid_message(value: object, ignore_unknown: bool) -> None:
+    try:
+        message = read(value, ignore_unknown=ignore_unknown)
+    except InvalidMessage as error:
+        str(error).encode()  # fit to be sent: no lone surrogate of the caller's
+        return
+    json.dumps(message.to_fields(), ensure_ascii=False).encode()
+
+
+PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=20)
+VISIBLE = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=255)
+BUTTONS = st.fixed_dictionaries({"text": PRINTABLE.filter(str.strip), "url": st.just("https://example.com/")})
+MESSAGES = st.fixed_dictionaries(
+    {"text": st.text(max_size=200).map("a{}".format)},
+    optional={
+        "sender_app": PRINTABLE,
+        "id": VISIBLE,
+        "chat": PRINTABLE,
+        "parse_mode": st.sampled_from(["HTML", "MarkdownV2"]),
+        "disable_notification": st.booleans(),
+        "protect_content": st.booleans(),
+        "message_thread_id": st.integers(1, 2**53 - 1),
+        "link_preview_options": st.fixed_dictionaries({}, optional={"is_disabled": st.booleans()}),
+        "reply_markup": st.fixed_dictionaries(
+            {"inline_keyboard": st.lists(st.lists(BUTTONS, min_size=1, max_size=3), min_size=1, max_size=3)}
+        ),
+        "photo": st.just(URL),
+        "deliver_at": st.integers(0, int(NOW) + THIRTY_DAYS),
+    },
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(MESSAGES)
+def test_a_message_comes_back_from_its_fields_as_it_was(fields: dict[str, object]) -> None:
+    message = read(fields)
+    assert read(message.to_fields()) == message
+    assert read(parse_json(json.dumps(message.to_fields()))) == message

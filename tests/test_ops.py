@@ -1,0 +1,102 @@
+"""What an operator sees and does, against the table of a stage."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.doors import Doors, Table, item, queue_record, texts
+from tools.dev.aws import EmbeddedAws
+from tools.dev.fake_telegram import FakeTelegram
+from tools.ops.__main__ import main
+
+
+@pytest.fixture(autouse=True)
+def ports(aws: EmbeddedAws, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOTTE_AWS_PORT", str(aws.port))
+    monkeypatch.setenv("BOTTE_TELEGRAM_PORT", str(telegram.port))
+
+
+def run(*arguments: str) -> int:
+    return main([*arguments, "--stage", "local"])
+
+
+def park(doors: Doors, telegram: FakeTelegram, *ids: str) -> None:
+    telegram.set_fault({"kind": "chat_not_found"})
+    for id in ids:
+        doors.post({"text": f"message {id}", "id": id})
+    telegram.set_fault({"kind": "none"})
+
+
+def test_failed_lists_each_parked_message_with_its_reason(
+    doors: Doors, telegram: FakeTelegram, capsys: pytest.CaptureFixture[str]
+) -> None:
+    park(doors, telegram, "one")
+    doors.queue(queue_record('{"text": 5}', "two"))
+    assert run("failed") == 0
+    first, second, count = capsys.readouterr().out.splitlines()
+    assert "one  400 Bad Request: chat not found  'message one'" in first
+    assert "two  text: must be a string, not a number  '{\"text\": 5}'" in second
+    assert count == "2 messages are parked on local"
+
+
+def test_redrive_sends_all_parked_messages_again(
+    doors: Doors, telegram: FakeTelegram, capsys: pytest.CaptureFixture[str]
+) -> None:
+    park(doors, telegram, "one", "two")
+    assert run("redrive") == 0
+    assert capsys.readouterr().out == "2 messages are sent again on local, within a minute\n"
+    doors.redeliver()
+    assert sorted(texts(telegram.messages)) == ["message one", "message two"]
+    assert run("failed") == 0
+    assert capsys.readouterr().out == "0 messages are parked on local\n"
+
+
+def test_redrive_takes_one_message_by_its_id(
+    doors: Doors, telegram: FakeTelegram, table: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
+    park(doors, telegram, "one", "two")
+    assert run("redrive", "--id", "two") == 0
+    assert capsys.readouterr().out == "1 message is sent again on local, within a minute\n"
+    assert [table.row(id)["Status"] for id in ("one", "two")] == ["FAILED", "PENDING"]
+
+
+def test_redrive_finds_an_item_that_no_event_ever_brought(
+    doors: Doors, telegram: FakeTelegram, table: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.put(item({"text": {"S": "forgotten"}}, sort_key="lost"))
+    assert run("redrive") == 0
+    doors.redeliver()
+    assert texts(telegram.messages) == ["forgotten"]
+
+
+def test_an_id_that_is_not_parked_is_an_error(doors: Doors, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("redrive", "--id", "nothing") == 1
+    assert capsys.readouterr().err == "ID: no message 'nothing' is parked on local\n"
+
+
+def test_an_unknown_stage_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["failed", "--stage", "moon"]) == 1
+    expected = "STAGE: 'moon' is not in .chalice/config.json; the stages are local, dev, prod\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_a_table_that_cannot_be_reached_is_an_error_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BOTTE_AWS_PORT", "1")
+    assert run("failed") == 1
+    expected = "the table botte-local-tasks cannot be used: EndpointConnectionError at http://127.0.0.1:1/\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_the_webhook_is_set_shown_and_deleted(doors: Doors, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("webhook", "set", "--url", doors.url) == 0
+    assert run("webhook", "info") == 0
+    assert run("webhook", "delete") == 0
+    assert run("webhook", "info") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"Telegram brings what is written to the bot to {doors.url}/telegram-webhook",
+        f"{doors.url}/telegram-webhook, 0 updates wait",
+        "no webhook is set on local any more",
+        "no webhook is set on local",
+    ]

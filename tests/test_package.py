@@ -1,0 +1,81 @@
+"""What `chalice package` makes of the project: what would be deployed, and with which rights."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+HANDLERS = {"app.message", "app.dynamodb_message", "app.redeliver", "app.app"}
+
+
+@pytest.fixture(scope="module", params=["dev", "prod"])
+def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp(request.param)
+    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    subprocess.run(
+        [str(BIN / "chalice"), "package", "--stage", request.param, str(out)],
+        cwd=ROOT / "botte-app",
+        env={**environ, "AWS_DEFAULT_REGION": "us-east-1"},
+        check=True,
+        capture_output=True,
+    )
+    return out
+
+
+def functions(package: Path) -> dict[str, dict[str, Any]]:
+    resources = json.loads((package / "sam.json").read_text())["Resources"].values()
+    found = [each["Properties"] for each in resources if each["Type"] == "AWS::Serverless::Function"]
+    return {each["Handler"]: each for each in found}
+
+
+def statements(package: Path) -> list[dict[str, Any]]:
+    resources = json.loads((package / "sam.json").read_text())["Resources"].values()
+    roles = [each["Properties"] for each in resources if each["Type"] == "AWS::IAM::Role"]
+    policies = [policy for role in roles for policy in role["Policies"]]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def test_a_stage_without_a_queue_has_no_sqs_door(package: Path) -> None:
+    assert set(functions(package)) == HANDLERS
+
+
+def test_the_template_is_valid(package: Path) -> None:
+    lint = [str(BIN / "cfn-lint"), str(package / "sam.json"), str(ROOT / ".chalice" / "resources.yaml")]
+    assert subprocess.run(lint, capture_output=True, text=True, check=False).stdout == ""
+
+
+def test_the_package_holds_the_app_and_urllib3_and_little_else(package: Path) -> None:
+    with zipfile.ZipFile(package / "deployment.zip") as archive:
+        names = archive.namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"app.py", "chalice", "chalicelib", "urllib3"}
+    assert (package / "deployment.zip").stat().st_size < 400_000
+
+
+def test_no_secret_is_in_the_environment_of_a_function(package: Path) -> None:
+    expected = {"BOTTE_STAGE", "PARAMETERS_PATH", "TASK_TABLE_NAME", "TELEGRAM_API_URL"}
+    for function in functions(package).values():
+        assert set(function["Environment"]["Variables"]) == expected
+
+
+def test_a_role_may_only_do_what_is_named_on_what_is_botte_s(package: Path) -> None:
+    for statement in statements(package):
+        assert all("*" not in action for action in statement["Action"])
+        for resource in statement["Resource"]:
+            # AWS offers no resource for ListStreams.
+            assert "botte-" in resource or "/botte/" in resource or statement["Action"] == ["dynamodb:ListStreams"]
+
+
+def test_only_the_http_door_may_read_the_api_tokens() -> None:
+    readers = [
+        path.name for path in (ROOT / ".chalice" / "policies").glob("*.json") if "http-api-token" in path.read_text()
+    ]
+    assert sorted(readers) == ["dev-api_handler.json", "prod-api_handler.json"]

@@ -1,0 +1,368 @@
+"""The DynamoDB door: an item that is put into the table is a message, and its row tells what became of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from chalicelib.outbox import Outbox
+from chalicelib.records import from_stream
+from chalicelib.relay import Relay
+from tests.conftest import NewRelay
+from tests.doors import Clock, Doors, Table, event, item, stream_record, texts, unreachable_dynamodb
+from tools.dev.fake_telegram import FakeTelegram
+
+DAY = 86_400
+
+
+def put(table: Table, payload: dict[str, Any], sort_key: str = "s1", **more: Any) -> dict[str, Any]:
+    """Puts an item as a writer does, and gives the stream's record of it."""
+    image = item(payload, sort_key=sort_key, partition_key=f"BOTTE_MESSAGE#{sort_key}", **more)
+    table.put(image)
+    return stream_record(image)
+
+
+def as_attribute(value: object) -> dict[str, Any]:
+    return {"S": value} if isinstance(value, str) else {"N": str(value)}
+
+
+def test_the_documented_item_is_delivered(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
+    record = event("dynamodb_insert")["Records"][0]
+    table.put(record["dynamodb"]["NewImage"])
+    assert doors.stream(record).function_error is None
+    assert texts(telegram.messages) == ["Hello world!"]
+    row = table.row("34sVCw69dftbK1MSWtRkv6T8vGp")
+    assert row["Status"] == "SENT"
+    assert row["TelegramMessageId"] == str(telegram.messages[0]["message_id"])
+    assert row["SenderApp"] == "STREAM_TEST"
+    assert "DueTs" not in row
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        pytest.param({}, "text: ", id="text_missing"),
+        pytest.param({"text": {"NULL": True}}, "text: ", id="text_null"),
+        pytest.param({"text": {"S": "   \n\t"}}, "text: ", id="text_spaces"),
+        pytest.param({"text": {"N": "5"}}, "text: must be a string", id="text_as_N"),
+        pytest.param({"text": {"BOOL": True}}, "text: ", id="text_true"),
+        pytest.param({"text": {"N": "NaN"}}, "Payload.text: ", id="text_float_nan"),
+        pytest.param({"text": {"L": [{"S": "a"}]}}, "text: ", id="text_list"),
+        pytest.param({"text": {"M": {"a": {"N": "1"}}}}, "text: ", id="text_dict"),
+        pytest.param({"text": {"SS": ["a"]}}, "Payload.text: ", id="text_string_set"),
+        pytest.param({"text": {"B": "YQ=="}}, "Payload.text: ", id="text_binary"),
+        pytest.param({"text": {"ZZ": 1}}, "Payload.text: ", id="unknown_type_tag"),
+        pytest.param({"text": {"S": "a", "N": "1"}}, "Payload.text: ", id="two_type_tags"),
+        pytest.param({"text": "a"}, "Payload.text: ", id="no_type_tag"),
+        pytest.param({"text": {"S": "x" * 200_000}}, "text: ", id="text_200KB"),
+        pytest.param({"text": {"S": "\ud800"}}, "text: ", id="text_lone_high_surrogate"),
+        pytest.param({"text": {"S": "a"}, "parse_mode": {"S": "<script>"}}, "parse_mode: ", id="parse_mode_bogus"),
+        pytest.param({"text": {"S": "a"}, "chat_id": {"N": "999"}}, "chat_id: ", id="chat_id_not_allowed"),
+        pytest.param({"text": {"S": "a"}, "chat_id": {"S": "@someone"}}, "chat_id: ", id="chat_id_username"),
+        pytest.param({"text": {"S": "a"}, "chat_id": {"N": str(2**63)}}, "chat_id: ", id="chat_id_2e63"),
+        pytest.param({"text": {"S": "a"}, "chat": {"S": "nobody"}}, "unknown chat; ", id="chat_unknown"),
+        pytest.param({"photo": {"S": "http://169.254.169.254/latest/"}}, "photo: ", id="photo_imds"),
+        pytest.param({"text": {"S": "a"}, "sender_app": {"S": "s" * 10_240}}, "sender_app: ", id="sender_app_10KB"),
+        pytest.param({"text": {"S": "a"}, "id": {"S": ""}}, "id: ", id="id_empty"),
+        pytest.param({"text": {"S": "a"}, "id": {"S": "k" * 257}}, "id: ", id="id_257_chars"),
+        pytest.param({"text": {"S": "a"}, "deliver_at": {"N": "9999999999"}}, "deliver_at: ", id="deliver_at_far"),
+    ],
+)
+def test_a_bad_item_is_parked_with_the_reason_and_the_others_go_out(
+    doors: Doors, telegram: FakeTelegram, table: Table, payload: dict[str, Any], reason: str
+) -> None:
+    bad = stream_record(item(payload, sort_key="bad", partition_key="BOTTE_MESSAGE#bad"))
+    good = stream_record(item({"text": {"S": "good"}}, sort_key="good", partition_key="BOTTE_MESSAGE#good"))
+    assert doors.stream(bad, good).function_error is None
+    assert texts(telegram.messages) == ["good"]
+    row = table.row("bad")
+    assert row["Status"] == "FAILED"
+    assert row["LastError"].startswith(reason)
+    assert float(row["ExpirationTs"]) == pytest.approx(time.time() + 30 * DAY, abs=60)
+    assert "DueTs" not in row
+
+
+def test_a_bad_item_in_the_middle_of_a_batch_holds_up_nobody(
+    doors: Doors, telegram: FakeTelegram, table: Table
+) -> None:
+    payloads = {"s1": {"text": {"S": "before"}}, "s2": {"text": {"N": "5"}}, "s3": {"text": {"S": "after"}}}
+    assert doors.stream(*[put(table, payload, name) for name, payload in payloads.items()]).function_error is None
+    assert texts(telegram.messages) == ["before", "after"]
+    assert table.statuses() == {"s1": "SENT", "s2": "FAILED", "s3": "SENT"}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param({"S": '{"text": "a"}'}, id="payload_json_in_S"),
+        pytest.param({"L": [{"S": "a"}]}, id="payload_list"),
+        pytest.param({"NULL": True}, id="payload_null"),
+        pytest.param(None, id="payload_missing"),
+    ],
+)
+def test_an_item_with_another_payload_than_a_map_is_parked(
+    doors: Doors, telegram: FakeTelegram, table: Table, payload: dict[str, Any] | None
+) -> None:
+    image = item({}, sort_key="s1", Payload=payload)
+    if payload is None:
+        del image["Payload"]
+    table.put(image)
+    assert doors.stream(stream_record(image)).function_error is None
+    row = table.row("s1")
+    assert row["Status"] == "FAILED"
+    assert json.loads(row["RawBody"]) == image
+    assert telegram.messages == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("a\x00b", "ab", id="text_nul"),
+        pytest.param("\x01\x07\x1b[31m", "[31m", id="text_c0_controls"),
+        pytest.param("\u202egnp.exe", "gnp.exe", id="text_rtl_override"),
+        pytest.param("a" + "\u0301" * 2000, "a" + "\u0301" * 2000, id="text_zalgo"),
+        pytest.param("\U0001f600" * 4096, "\U0001f600" * 4096, id="text_4096_emoji_utf16_8192"),
+        pytest.param("123456789:AAF-" + "x" * 33, "123456789:AAF-" + "x" * 33, id="text_looks_like_token"),
+    ],
+)
+def test_any_visible_text_is_delivered_clean(
+    doors: Doors,
+    telegram: FakeTelegram,
+    table: Table,
+    caplog: pytest.LogCaptureFixture,
+    text: str,
+    shown: str,
+) -> None:
+    caplog.set_level("DEBUG", "botte")
+    assert doors.stream(put(table, {"text": {"S": text}})).function_error is None
+    assert "".join(texts(telegram.messages)) == shown
+    assert table.row("s1")["Status"] == "SENT"
+    assert "AAF-" not in str([vars(record) for record in caplog.records])
+
+
+def test_markup_that_telegram_refuses_is_delivered_as_plain_text(
+    doors: Doors, telegram: FakeTelegram, table: Table
+) -> None:
+    doors.stream(put(table, {"text": {"S": "a.b!"}, "parse_mode": {"S": "MarkdownV2"}}))
+    assert texts(telegram.messages) == ["a.b!"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sort_key"),
+    [
+        pytest.param({"ExpirationTs": {"N": "abc"}}, "s1", id="expiration_nan"),
+        pytest.param({"ExpirationTs": {"S": "tomorrow"}}, "s1", id="expiration_string"),
+        pytest.param({}, "XXX", id="sk_not_ksuid"),
+        pytest.param({}, "a/b c\n\u00e9", id="sk_any_string"),
+    ],
+)
+def test_what_does_not_concern_the_message_does_not_hinder_it(
+    doors: Doors, telegram: FakeTelegram, changes: dict[str, Any], sort_key: str
+) -> None:
+    record = stream_record(item({"text": {"S": "Hello"}}, sort_key=sort_key, **changes))
+    assert doors.stream(record).function_error is None
+    assert texts(telegram.messages) == ["Hello"]
+
+
+def test_an_old_record_is_delivered(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
+    record = put(table, {"text": {"S": "Hello"}})
+    record["dynamodb"]["ApproximateCreationDateTime"] = time.time() - 23 * 3600
+    doors.stream(record)
+    assert texts(telegram.messages) == ["Hello"]
+
+
+def test_a_row_that_was_deleted_before_is_delivered_from_the_record(
+    doors: Doors, telegram: FakeTelegram, table: Table
+) -> None:
+    record = put(table, {"text": {"S": "Hello"}})
+    table.clear()
+    doors.stream(record)
+    assert texts(telegram.messages) == ["Hello"]
+    assert table.statuses() == {"s1": "SENT"}
+
+
+def test_a_stream_that_carries_keys_only_gets_the_item_from_the_table(
+    doors: Doors, telegram: FakeTelegram, table: Table
+) -> None:
+    record = put(table, {"text": {"S": "Hello"}})
+    del record["dynamodb"]["NewImage"]
+    assert doors.stream(record).function_error is None
+    assert texts(telegram.messages) == ["Hello"]
+
+
+def test_keys_of_a_row_that_is_gone_are_parked(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
+    record = put(table, {"text": {"S": "Hello"}})
+    del record["dynamodb"]["NewImage"]
+    table.clear()
+    assert doors.stream(record).function_error is None
+    assert table.row("s1")["LastError"] == "Payload: is missing"
+    assert telegram.messages == []
+
+
+@pytest.mark.parametrize("partition_key", ["BOTTE_MESSAGE", "BOTTE_MESSAGE#anything"])
+def test_an_item_without_a_task_id_is_known_by_its_partition_key(
+    doors: Doors, telegram: FakeTelegram, table: Table, partition_key: str
+) -> None:
+    image = item({"text": {"S": "Hello"}}, sort_key="s1", partition_key=partition_key)
+    del image["TaskId"]
+    table.put(image)
+    doors.stream(stream_record(image))
+    assert texts(telegram.messages) == ["Hello"]
+    assert table.row("s1")["Status"] == "SENT"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"eventName": "MODIFY"}, id="event_modify"),
+        pytest.param(
+            {
+                "eventName": "REMOVE",
+                "userIdentity": {"principalId": "dynamodb.amazonaws.com", "type": "Service"},
+            },
+            id="event_remove_ttl",
+        ),
+        pytest.param({"NewImage": {"TaskId": {"S": "OTHER"}}}, id="wrong_task_id"),
+        pytest.param({"NewImage": {"TaskId": {"N": "1"}}}, id="task_id_not_a_string"),
+        pytest.param({"NewImage": {"Status": {"S": "PENDING"}}}, id="row_of_the_relay"),
+        pytest.param({"NewImage": {"TaskId": {"S": "BOTTE_ID"}, "OwnerPK": {"S": "x"}}}, id="reserved_id"),
+    ],
+)
+def test_other_records_are_ignored(doors: Doors, telegram: FakeTelegram, table: Table, changes: dict[str, Any]) -> None:
+    record = stream_record(item({"text": {"S": "Hello"}}, sort_key="s1"))
+    record["dynamodb"]["NewImage"] |= changes.pop("NewImage", {})
+    assert doors.stream({**record, **changes}).function_error is None
+    assert telegram.messages == []
+    assert table.items() == []
+
+
+def test_an_item_of_another_partition_without_a_task_id_is_ignored(doors: Doors, table: Table) -> None:
+    image = item({"text": {"S": "Hello"}}, sort_key="s1", partition_key="BOTTE_MESSAGES")
+    del image["TaskId"]
+    doors.stream(stream_record(image))
+    assert table.items() == []
+
+
+def test_a_record_that_comes_again_is_delivered_once(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
+    record = put(table, {"text": {"S": "Hello"}})
+    doors.stream(record, record)
+    doors.stream(record)
+    assert texts(telegram.messages) == ["Hello"]
+
+
+def test_a_parked_record_that_comes_again_stays_parked(doors: Doors, table: Table) -> None:
+    record = put(table, {"text": {"N": "5"}})
+    doors.stream(record)
+    before = table.items()
+    doors.stream(record)
+    assert table.items() == before
+
+
+def test_a_row_whose_time_to_live_is_over_is_delivered_and_kept(
+    doors: Doors, telegram: FakeTelegram, table: Table, clock: Clock
+) -> None:
+    record = put(table, {"text": {"S": "Hello"}}, ExpirationTs={"N": "1"})
+    telegram.set_fault({"kind": "down", "count": 1})
+    doors.stream(record)
+    assert float(table.row("s1")["ExpirationTs"]) > clock() + 30 * DAY
+
+
+def test_a_sent_row_is_kept_14_days(doors: Doors, table: Table) -> None:
+    doors.stream(put(table, {"text": {"S": "Hello"}}, ExpirationTs={"N": "1"}))
+    assert float(table.row("s1")["ExpirationTs"]) == pytest.approx(time.time() + 14 * DAY, abs=60)
+
+
+def test_a_batch_of_a_hundred_goes_out_in_order(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
+    images = [
+        item({"text": {"S": f"{number}"}}, sort_key=f"{number}", partition_key=f"BOTTE_MESSAGE#{number}")
+        for number in range(100)
+    ]
+    records = list(map(stream_record, images))
+    assert doors.stream(*records).function_error is None
+    assert texts(telegram.messages) == [f"{number}" for number in range(100)]
+    assert set(table.statuses().values()) == {"SENT"}
+
+
+def test_while_telegram_is_down_all_rows_become_pending(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
+    telegram.set_fault({"kind": "down"})
+    records = [put(table, {"text": {"S": f"{number}"}}, f"{number}") for number in range(3)]
+    assert doors.stream(*records).function_error is None
+    assert set(table.statuses().values()) == {"PENDING"}
+    row = table.row("0")
+    assert row["Attempts"] == "1"
+    assert row["LastError"].startswith("Telegram answered 502")
+    assert time.time() < float(row["DueTs"]) <= time.time() + 15
+
+
+@pytest.mark.parametrize("fault", ["chat_not_found", "forbidden"])
+def test_a_message_that_telegram_refuses_is_failed_with_its_reason(
+    doors: Doors, telegram: FakeTelegram, table: Table, fault: str
+) -> None:
+    telegram.set_fault({"kind": fault})
+    assert doors.stream(put(table, {"text": {"S": "Hello"}})).function_error is None
+    row = table.row("s1")
+    assert row["Status"] == "FAILED"
+    assert row["LastError"][:3] in ("400", "403")
+
+
+def test_an_answer_that_was_lost_is_counted(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
+    telegram.set_fault({"kind": "cut_after_accept"})
+    doors.stream(put(table, {"text": {"S": "Hello"}}))
+    row = table.row("s1")
+    assert (row["Status"], row["Ambiguous"]) == ("PENDING", "1")
+
+
+def test_without_the_table_the_batch_is_not_acknowledged(
+    new_relay: NewRelay, telegram: FakeTelegram, clock: Clock
+) -> None:
+    relay = new_relay(outbox=Outbox("botte-local-tasks", unreachable_dynamodb))
+    records = [stream_record(item({"text": {"S": "Hello"}}, sort_key="s1"))]
+    with pytest.raises(Exception, match=r"the table .* cannot be used"):
+        relay.take(from_stream(records, lambda _: None), deadline=clock() + 60)
+    assert telegram.messages == []
+
+
+def test_a_message_for_later_waits_in_its_row(doors: Doors, telegram: FakeTelegram, table: Table, clock: Clock) -> None:
+    due = int(clock()) + 3600
+    doors.stream(put(table, {"text": {"S": "Later"}, "deliver_at": {"N": str(due)}}))
+    row = table.row("s1")
+    assert (row["Status"], float(row["DueTs"])) == ("PENDING", due)
+    assert telegram.messages == []
+
+
+def test_a_message_that_waits_is_not_sent_before_its_time(
+    doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock
+) -> None:
+    doors.stream(put(table, {"text": {"S": "Later"}, "deliver_at": {"N": str(int(clock()) + 3600)}}))
+    clock.now += 3599
+    relay.redeliver(deadline=clock() + 60)
+    assert telegram.messages == []
+    clock.now += 1
+    relay.redeliver(deadline=clock() + 60)
+    assert texts(telegram.messages) == ["Later"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [pytest.param("", id="item_of_400KB_that_is_bad"), pytest.param("é" * 4000, id="item_of_400KB_that_is_good")],
+)
+def test_an_item_of_the_greatest_size_holds_up_nobody(
+    doors: Doors, telegram: FakeTelegram, table: Table, text: str
+) -> None:
+    ballast = {"S": "x" * (404_700 - len(text.encode()))}  # moto's limit for an item is 405,000 bytes
+    big = put(table, {"text": {"S": text}, "x": ballast}, "big")
+    good = put(table, {"text": {"S": "good"}}, "good")
+    answers = [doors.stream(big, good) for _ in range(2)]
+    assert answers[-1].function_error is None
+    assert texts(telegram.messages) == ([text, "good"] if text else ["good"])
+
+
+@pytest.mark.parametrize("value", [{"SS": ["a"]}, {"NS": ["1"]}, {"B": "YQ=="}, {"N": "1"}, {"NULL": True}])
+def test_an_unknown_field_is_ignored_whatever_it_holds(
+    doors: Doors, telegram: FakeTelegram, table: Table, value: dict[str, Any]
+) -> None:
+    doors.stream(put(table, {"text": {"S": "Hello"}, "x": value}))
+    assert texts(telegram.messages) == ["Hello"]

@@ -1,0 +1,130 @@
+"""What a person writes to the bot comes back, once, and nobody else gets in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests.conftest import OPS_CHAT_ID
+from tests.conftest import WEBHOOK_SECRET as SECRET
+from tests.doors import Doors, Table, event, texts
+from tools.dev.fake_telegram import TWIN_CHAT_ID, FakeTelegram
+
+
+@pytest.fixture
+def webhook(doors: Doors, telegram: FakeTelegram) -> Iterator[str]:
+    """The fake Telegram brings its updates to the app."""
+    api = f"{telegram.url}/bot1234567890:AA-fake-bot-token-of-the-local-twin"
+    url = f"{doors.url}/telegram-webhook"
+    requests.post(f"{api}/setWebhook", json={"url": url, "secret_token": SECRET}, timeout=10).raise_for_status()
+    yield url
+    requests.post(f"{api}/deleteWebhook", json={}, timeout=10)
+
+
+def post(url: str, update: object, *, secret: str | None = SECRET) -> requests.Response:
+    headers = {"X-Telegram-Bot-Api-Secret-Token": secret} if secret is not None else {}
+    return requests.post(url, json=update, headers=headers, timeout=10)
+
+
+def update(text: str, *, update_id: int = 1, chat_id: int = TWIN_CHAT_ID, **message: Any) -> dict[str, Any]:
+    return {"update_id": update_id, "message": {"chat": {"id": chat_id}, "text": text, **message}}
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("/echo hello", "hello"),
+        ("/echo@botte_bot  two  words ", "two  words"),
+        ("/start", "Botte brings you messages from your own AWS account."),
+        ("/help", "/echo <text> says it back"),
+        ("/echo", "I know /echo <text>, /status and /help."),
+        ("what?", "I know /echo <text>, /status and /help."),
+    ],
+)
+def test_a_command_typed_to_the_bot_is_answered(webhook: str, telegram: FakeTelegram, written: str, said: str) -> None:
+    telegram.receive(written)
+    assert telegram.wait_for(lambda messages: len(messages) == 1)
+    assert said in telegram.messages[0]["text"]
+
+
+def test_status_counts_what_is_in_the_table(webhook: str, doors: Doors, telegram: FakeTelegram) -> None:
+    doors.post({"text": "kept", "id": "one"})
+    telegram.set_fault({"kind": "server_error"})
+    doors.post({"text": "later"})
+    telegram.set_fault({"kind": "chat_not_found"})
+    doors.post({"text": "refused", "id": "two"})
+    telegram.set_fault({"kind": "none"})
+    post(webhook, update("/status"))
+    lines = telegram.messages[-1]["text"].splitlines()
+    assert lines[0].startswith("Botte ")
+    assert lines[1:4] == ["accepted: 3 in the table", "pending: 1", "failed: 1"]
+    assert lines[4].startswith("oldest pending: accepted 0 minutes ago")
+
+
+def test_an_update_that_is_repeated_is_answered_once(webhook: str, telegram: FakeTelegram) -> None:
+    assert [post(webhook, update("/echo once", update_id=7)).status_code for _ in range(3)] == [200, 200, 200]
+    assert texts(telegram.messages) == ["once"]
+
+
+def test_a_topic_is_answered_in_the_topic(webhook: str, telegram: FakeTelegram) -> None:
+    post(webhook, update("/echo here", chat_id=OPS_CHAT_ID, is_topic_message=True, message_thread_id=5))
+    assert [(m["chat_id"], m["message_thread_id"]) for m in telegram.messages] == [(OPS_CHAT_ID, 5)]
+
+
+def test_while_telegram_is_down_the_answer_is_kept(
+    webhook: str, doors: Doors, telegram: FakeTelegram, table: Table
+) -> None:
+    telegram.set_fault({"kind": "server_error"})
+    assert post(webhook, update("/echo later", update_id=9)).status_code == 200
+    assert table.row("telegram-update-9")["Status"] == "PENDING"
+
+
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        pytest.param(update("/echo hi", chat_id=666), id="chat that is not configured"),
+        pytest.param({"update_id": 1, "edited_message": {}}, id="edited message"),
+        pytest.param({"update_id": 1, "message": {"chat": {"id": TWIN_CHAT_ID}, "photo": []}}, id="photo"),
+        pytest.param([], id="list"),
+        pytest.param(None, id="null"),
+        pytest.param({"update_id": "x" * 5000, "message": {"chat": {"id": "y"}, "text": 1}}, id="nonsense"),
+    ],
+)
+def test_what_is_not_for_botte_is_answered_200_and_ignored(
+    webhook: str, telegram: FakeTelegram, table: Table, ignored: object
+) -> None:
+    assert post(webhook, ignored).status_code == 200
+    assert telegram.messages == []
+    assert table.items() == []
+
+
+@pytest.mark.parametrize(
+    ("secret", "status"),
+    [(None, 401), ("", 401), ("wrong", 403), (SECRET[:10], 403), ("local-token", 403)],
+)
+def test_without_the_webhook_secret_nothing_is_taken(
+    webhook: str, telegram: FakeTelegram, secret: str | None, status: int
+) -> None:
+    answer = post(webhook, update("/echo hi"), secret=secret)
+    assert (answer.status_code, set(answer.json())) == (status, {"Code", "Message"})
+    assert telegram.messages == []
+
+
+def test_the_webhook_secret_is_no_api_token(doors: Doors) -> None:
+    assert doors.post({"text": "x"}, token=SECRET).status_code == 403
+
+
+def test_the_deployed_handler_takes_an_update(doors: Doors, telegram: FakeTelegram) -> None:
+    request = event("apigateway_post")
+    request |= {"resource": "/telegram-webhook", "path": "/telegram-webhook"}
+    request["requestContext"] |= {"resourcePath": "/telegram-webhook", "path": "/api/telegram-webhook"}
+    request["headers"] = {"Content-Type": "application/json", "X-Telegram-Bot-Api-Secret-Token": SECRET}
+    request["multiValueHeaders"] = {name: [value] for name, value in request["headers"].items()}
+    request["body"] = json.dumps(update("/echo deployed", update_id=11))
+    answer = doors.functions.invoke("botte-local", json.dumps(request).encode())
+    assert json.loads(answer.body)["statusCode"] == 200
+    assert texts(telegram.messages) == ["deployed"]

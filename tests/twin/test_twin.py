@@ -1,0 +1,182 @@
+"""`python -m tools.dev`, as a process: it starts, every door delivers, and it leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+INHERITED = {name: value for name, value in os.environ.items() if not name.startswith("TELEGRAM_")}
+ANY_PORTS = {"BOTTE_HTTP_PORT": "0", "BOTTE_AWS_PORT": "0", "BOTTE_TELEGRAM_PORT": "0"}
+
+
+class RunningTwin:
+    """A twin in a process group of its own; `printed` is what it printed until it was ready."""
+
+    def __init__(self, module: str = "tools.dev", *arguments: str, ready: str = "Botte is running", **env: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env={**INHERITED, **ANY_PORTS, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        self.printed = ""
+        for line in self.process.stdout:
+            self.printed += line
+            if line.strip().startswith(ready):
+                return
+        raise AssertionError(f"The twin ended: {self.process.communicate()[1]}")
+
+    def url(self, words: str) -> str:
+        found = re.search(words + r"\s*(http://127\.0\.0\.1:\d+)", self.printed)
+        assert found, self.printed
+        return found[1]
+
+    @property
+    def ports(self) -> set[int]:
+        return {int(port) for port in re.findall(r"http://127\.0\.0\.1:(\d+)", self.printed)}
+
+    def end(self, number: signal.Signals) -> tuple[int, str, str]:
+        """Sends the signal. Returns the exit status and what was printed after."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+
+StartTwin = Callable[..., RunningTwin]
+
+
+@pytest.fixture
+def start_twin() -> Iterator[StartTwin]:
+    started: list[RunningTwin] = []
+
+    def start(*arguments: str, **options: str) -> RunningTwin:
+        started.append(RunningTwin(*arguments, **options))
+        return started[-1]
+
+    yield start
+    for twin in started:
+        twin.kill()
+
+
+def assert_nothing_is_left(twin: RunningTwin) -> None:
+    with pytest.raises(ProcessLookupError):
+        os.killpg(twin.process.pid, 0)
+    for port in twin.ports:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=30)
+
+
+def wait_for_messages(url: str, count: int) -> list[dict[str, Any]]:
+    """The messages of the inbox, as soon as there are `count`; the inbox tells when one has come."""
+    with requests.get(f"{url}/inbox/events", stream=True, timeout=30) as events:
+        lines = events.iter_lines(chunk_size=1)
+        while True:
+            messages: list[dict[str, Any]] = requests.get(f"{url}/inbox/messages", timeout=30).json()
+            if len(messages) >= count:
+                return messages
+            next(lines)
+
+
+def without_ports(text: str) -> str:
+    return re.sub(r"127\.0\.0\.1:[0-9]+", "127.0.0.1", text)
+
+
+def test_what_is_typed_on_the_page_is_answered_in_the_chat(start_twin: StartTwin) -> None:
+    url = start_twin().url("inbox page:")
+    requests.post(f"{url}/inbox/updates", json={"text": "/echo hello"}, timeout=30).raise_for_status()
+    assert [message["text"] for message in wait_for_messages(url, 1)] == ["hello"]
+
+
+def test_sigterm_ends_it_with_status_0_and_nothing_is_left(start_twin: StartTwin) -> None:
+    twin = start_twin()
+    assert len(twin.ports) == 3
+    status, out, err = twin.end(signal.SIGTERM)
+    assert status == 0
+    assert out.splitlines()[-1] == "Botte has stopped"
+    assert "Traceback" not in err
+    assert_nothing_is_left(twin)
+
+
+def test_every_line_that_it_prints_can_be_pasted_and_delivers_a_message(start_twin: StartTwin) -> None:
+    twin = start_twin()
+    commands = [line.strip() for line in twin.printed.splitlines() if re.match("  (curl|export|echo|.*aws) ", line)]
+    assert len(commands) == 5
+    readme = without_ports((ROOT / "README.md").read_text())
+    assert all(without_ports(command) in readme for command in commands)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    script = "\n".join(commands).replace(".venv/bin/aws", shlex.quote(str(Path(sys.executable).with_name("aws"))))
+    done = subprocess.run(["sh", "-e"], input=script, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=50)
+    assert done.returncode == 0, done.stderr
+    url = twin.url("inbox page:")
+    assert [message["text"] for message in wait_for_messages(url, 4)] == ["Hello World"] * 4
+    assert set(requests.get(f"{url}/inbox/status", timeout=30).json()) == {"sent", "pending", "failed"}
+    assert twin.end(signal.SIGINT)[0] == 0
+    assert_nothing_is_left(twin)
+
+
+def test_a_signal_during_the_start_ends_it_at_once() -> None:
+    code = "from tools.dev.stopping import *; StopSignals('Bye'); print('Starting', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "Starting\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        assert process.stdout.read() == "Bye\n"
+
+
+def test_a_port_in_use_is_one_line_and_status_1() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "tools.dev"],
+            cwd=ROOT,
+            env={**INHERITED, **ANY_PORTS, "BOTTE_HTTP_PORT": str(port)},
+            capture_output=True,
+            text=True,
+            timeout=50,
+        )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert re.fullmatch(
+        rf"Port {port} \(HTTP door\) is in use. Stop the program that uses it, "
+        r"or choose another: BOTTE_HTTP_PORT=\d+ make run",
+        line,
+    )
+
+
+def test_the_embedded_aws_runs_alone(start_twin: StartTwin) -> None:
+    aws = start_twin("tools.dev.aws", "--port", "0", "--chat-id", "7", ready="Embedded AWS is ready")
+    url = aws.url("Embedded AWS is ready at")
+    client = boto3.client(
+        "ssm", endpoint_url=url, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    chats = client.get_parameter(Name="/botte/local/telegram-chats")["Parameter"]["Value"]
+    assert json.loads(chats) == {"default": 7}
+    assert aws.end(signal.SIGHUP)[0] == 0
+    assert_nothing_is_left(aws)

@@ -1,0 +1,45 @@
+"""`python -m tools.dev`, which is `make run`: runs the local twin until Ctrl-C (SIGINT), SIGTERM or SIGHUP."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+from tools.dev.settings import Ports, Settings, TwinError
+from tools.dev.stopping import StopSignals
+
+FAREWELL = "Botte has stopped"
+
+
+def main() -> int:
+    """The exit status: 0 when it was asked to stop, 1 when it could not start."""
+    stop = StopSignals(FAREWELL)
+    try:
+        settings = Settings.from_environment(os.environ)
+        ports = Ports(settings)
+        # These take a second or two to import; what is wrong with the settings is said before.
+        from tools.dev.logs import log_to_stderr
+        from tools.dev.paste import lines_to_paste
+        from tools.dev.twin import Twin
+
+        log_to_stderr()
+        twin = Twin(settings, ports)
+        try:
+            twin.start()
+            print(lines_to_paste(twin), "Botte is running", sep="\n", flush=True)
+            stop.wait()
+        finally:
+            twin.stop()
+    except TwinError as exc:
+        print(exc, file=sys.stderr)
+        return 1
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        print(FAREWELL, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    # A handler that still waits for Telegram must neither delay the end nor write into a dying interpreter.
+    os._exit(status)

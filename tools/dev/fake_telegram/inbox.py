@@ -1,0 +1,120 @@
+"""What the fake remembers: the messages of the bot, those written to it, and the events that tell of both."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+EVENTS_KEPT = 2000  # for readers that come back with Last-Event-ID
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event: `message`, `update`, `fault` or `cleared`."""
+
+    id: int
+    name: str
+    body: Any
+
+
+class Inbox:
+    """Safe for threads."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._messages: list[dict[str, Any]] = []
+        self._updates: list[dict[str, Any]] = []
+        self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        self._event_ids = itertools.count(1)
+        self._message_ids = itertools.count(1)
+        self._counts: Counter[str] = Counter()
+        self._closed = False
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """What the bot sent, oldest first."""
+        with self._changed:
+            return list(self._messages)
+
+    @property
+    def updates(self) -> list[dict[str, Any]]:
+        """What people wrote to the bot, oldest first."""
+        with self._changed:
+            return list(self._updates)
+
+    @property
+    def last_event_id(self) -> int:
+        with self._changed:
+            return self._events[-1].id if self._events else 0
+
+    def next_message_id(self) -> int:
+        """Unique, and increasing over all chats."""
+        with self._changed:
+            return next(self._message_ids)
+
+    def add_message(self, message: dict[str, Any]) -> None:
+        with self._changed:
+            self._messages.append(message)
+            self._counts["accepted"] += 1
+            self._tell("message", message)
+
+    def add_update(self, update: dict[str, Any]) -> None:
+        with self._changed:
+            self._updates.append(update)
+            self._tell("update", update)
+
+    def clear(self) -> None:
+        """Forgets messages and updates; the numbers go on."""
+        with self._changed:
+            self._messages.clear()
+            self._updates.clear()
+            self._tell("cleared", {})
+
+    def tell(self, name: str, body: object) -> None:
+        """Makes an event."""
+        with self._changed:
+            self._tell(name, body)
+
+    def count(self, what: str) -> None:
+        """Counts one of `connections`, `requests`, `ambiguous` or `refused`; `accepted` counts itself."""
+        with self._changed:
+            self._counts[what] += 1
+
+    @property
+    def stats(self) -> dict[str, int]:
+        names = ("connections", "requests", "accepted", "ambiguous", "refused")
+        with self._changed:
+            return {name: self._counts[name] for name in names}
+
+    def events_after(self, event_id: int, timeout: float) -> list[Event]:
+        """The events after one, waiting up to `timeout` seconds for the first."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._has_events_after(event_id), timeout)
+            return [event for event in self._events if event.id > event_id]
+
+    def wait_for(self, condition: Callable[[list[dict[str, Any]]], bool], timeout: float) -> bool:
+        """Waits until the messages meet a condition; whether they did within `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: condition(self._messages), timeout)
+
+    def open(self) -> None:
+        """Lets readers wait for events, again after a close."""
+        with self._changed:
+            self._closed = False
+
+    def close(self) -> None:
+        """Ends all waiting for events."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _has_events_after(self, event_id: int) -> bool:
+        return bool(self._events) and self._events[-1].id > event_id
+
+    def _tell(self, name: str, body: Any) -> None:
+        self._events.append(Event(next(self._event_ids), name, body))
+        self._changed.notify_all()

@@ -1,0 +1,85 @@
+"""Which links Telegram takes in markup, in buttons and as files."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import parse_qs
+
+_HOST = re.compile(r"[A-Za-z0-9._!$,~*'();&+=%\-\u0080-\U0010ffff]+")
+_TELEGRAM_HOST = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class LinkError(ValueError):
+    """A link that Telegram refuses; the message is Telegram's reason."""
+
+
+def checked_link(link: str) -> str:
+    """The link as Telegram would keep it: http when no scheme is given, http, https and tg are allowed.
+
+    Raises LinkError with Telegram's reason.
+    """
+    if link.lower().startswith("tg:"):
+        return _telegram_link(link[3:].removeprefix("//"))
+    scheme, separator, rest = link.partition("://")
+    if not separator or re.search(r"[:/?#@\[\]]", scheme):
+        scheme, rest = "http", link
+    scheme = scheme.lower()
+    if scheme not in ("http", "https"):
+        raise LinkError("Unsupported URL protocol")
+    authority, path = re.fullmatch(r"([^/?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
+    host = _host(authority)
+    if "." not in host and not host.startswith("["):
+        raise LinkError("Wrong HTTP URL")
+    path = re.sub(r"[\x00-\x20]", lambda found: f"%{ord(found[0]):02X}", path.rstrip()) or "/"
+    return f"{scheme}://{authority.lower()}{path if path.startswith('/') else '/' + path}"
+
+
+def linked_user_id(link: str) -> int | None:
+    """The user in a tg://user?id=... link, None for any other link."""
+    user_id = _identifier(link, "user")
+    return int(user_id) if user_id else None
+
+
+def custom_emoji_id(link: str) -> str | None:
+    """The emoji in a tg://emoji?id=... link, None for any other link."""
+    return _identifier(link, "emoji")
+
+
+def is_identifier(text: str) -> bool:
+    """Whether a text is a user's or an emoji's number: positive, of at most 64 bits."""
+    return re.fullmatch(r"\d{1,19}", text, re.ASCII) is not None and 0 < int(text) < 2**63
+
+
+def _identifier(link: str, kind: str) -> str | None:
+    found = re.fullmatch(rf"tg:(?://)?{kind}/?\?([^#]*)(?:#.*)?", link, re.IGNORECASE | re.DOTALL)
+    identifier = parse_qs(found[1]).get("id", [""])[0] if found else ""
+    return identifier if is_identifier(identifier) else None
+
+
+def _host(authority: str) -> str:
+    host_and_port = authority.rpartition("@")[2]
+    host, colon, port = host_and_port.rpartition(":")
+    if not colon or "]" in port:
+        host = host_and_port
+    elif not re.fullmatch(r"0*[0-9]{1,5}", port) or not 0 < int(port[-5:]) <= 65535:
+        raise LinkError("Wrong port number specified in the URL")
+    if not host:
+        raise LinkError("URL host is empty")
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            ipaddress.IPv6Address(host[1:-1])
+        except ValueError:
+            raise LinkError("Wrong IPv6 address specified in the URL") from None
+    elif not _HOST.fullmatch(host):
+        raise LinkError("Disallowed character in URL host")
+    return host
+
+
+def _telegram_link(rest: str) -> str:
+    host, tail = re.fullmatch(r"([^/?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
+    if not host:
+        raise LinkError("URL host is empty")
+    if not _TELEGRAM_HOST.fullmatch(host):
+        raise LinkError("Unallowed characters in URL host")
+    return f"tg://{host.lower()}{tail}"

@@ -1,0 +1,94 @@
+"""What an operator does with a stage: ``python -m tools.ops COMMAND --stage STAGE``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tools.ops.console import Console
+from tools.ops.dead_letters import list_failed, redrive
+from tools.ops.deploy import Deployment
+from tools.ops.destroy import destroy
+from tools.ops.doctor import examine
+from tools.ops.logs import show_logs
+from tools.ops.plan import show_plan
+from tools.ops.rotate import rotate_token
+from tools.ops.stage import ROOT, Stage, StageError
+from tools.ops.webhook import delete_webhook, set_webhook, show_webhook
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """The exit status: 1 when something is wrong, which is told in a line or two."""
+    given = _parser().parse_args(arguments)
+    try:
+        return _run(given, Stage(given.stage, root))
+    except StageError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; what was done so far stays, and running it again goes on from there", file=sys.stderr)
+        return 130
+
+
+def _run(given: argparse.Namespace, stage: Stage) -> int:
+    console = Console(assume_yes=getattr(given, "yes", False))
+    match given.command:
+        case "failed":
+            return list_failed(stage.outbox(), stage.name)
+        case "redrive":
+            return redrive(stage.outbox(), stage.name, given.id)
+        case "deploy":
+            return show_plan(stage, console) if given.dry_run else Deployment(stage, console, _options(given)).run()
+        case "doctor":
+            return examine(stage, console)
+        case "rotate-token":
+            return rotate_token(stage, console)
+        case "logs":
+            return show_logs(stage, given.since)
+        case "destroy":
+            return destroy(stage, console, with_table=given.table)
+    if given.action == "set":
+        return set_webhook(stage, given.url)
+    return show_webhook(stage) if given.action == "info" else delete_webhook(stage)
+
+
+def _options(given: argparse.Namespace) -> dict[str, str]:
+    """The parameters of the stack that were asked for."""
+    options = {}
+    if given.recovery:
+        options["WithRecovery"] = "true" if given.recovery == "on" else "false"
+    if given.alarms:
+        options["WithAlarms"] = "false" if given.alarms == "off" else "true"
+        options["AlarmEmail"] = given.alarms if "@" in given.alarms else ""
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tools.ops", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    deploy = commands.add_parser("deploy", help="from nothing, or from any state, to a stage that works")
+    deploy.add_argument("--dry-run", action="store_true", help="only show what would be done, and the IAM policies")
+    deploy.add_argument("--recovery", choices=["on", "off"], help="point-in-time recovery of the table (it costs)")
+    deploy.add_argument("--alarms", metavar="EMAIL|on|off", help="alarms on failing functions and waiting messages")
+    commands.add_parser("doctor", help="check every part of a stage, and tell what mends it")
+    rotate = commands.add_parser("rotate-token", help="a new HTTP API token, live beside the old one until that goes")
+    logs = commands.add_parser("logs", help="what the functions logged")
+    logs.add_argument("--since", default="1h", help="30m, 2h, 7d (default: %(default)s)")
+    destroy = commands.add_parser("destroy", help="take a stage away; its table stays")
+    destroy.add_argument("--table", action="store_true", help="delete the table too, and all messages with it")
+    for command in (rotate, destroy):
+        command.add_argument("--yes", action="store_true", help="do not ask")
+    commands.add_parser("failed", help="list the messages that were parked, with the reason")
+    redrive = commands.add_parser("redrive", help="send parked messages again, and those that no event ever brought")
+    redrive.add_argument("--id", help="only this message")
+    webhook = commands.add_parser("webhook", help="what people write to the bot: /echo, /status")
+    webhook.add_argument("action", choices=["set", "info", "delete"])
+    webhook.add_argument("--url", help="where the HTTP door is; by default as chalice deploy noted it")
+    for command in commands.choices.values():
+        command.add_argument("--stage", required=True, help="a stage of .chalice/config.json; local is the local twin")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""What a healthy stage looks like: each check gives findings, and for what is wrong the command that mends it."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.errors import TableUnavailable
+from chalicelib.settings import BOT_TOKEN, CHATS, HTTP_API_TOKEN, WEBHOOK_SECRET
+from tools.ops.bot import call_bot
+from tools.ops.stage import Stage, StageError
+from tools.ops.webhook import PATH
+
+_CLOCK_SECONDS = 60.0  # AWS refuses signatures that are five minutes off
+_OVERDUE_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How a part of a stage is; ``mend`` is the command that puts it right, None where all is well."""
+
+    part: str
+    told: str
+    mend: str | None = None
+
+
+Check = Callable[[Stage], Iterator[Finding]]
+
+
+def make(target: str, stage: Stage) -> str:
+    return f"make {target} STAGE={stage.name}"
+
+
+def check_clock(stage: Stage) -> Iterator[Finding]:
+    """Whether this machine's clock is right: AWS refuses requests with a wrong time."""
+    answer = stage.call("ssm", "get_parameters", Names=[f"{stage.parameters_path}/{CHATS}"])
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    if date is None:
+        yield Finding("clock", "not compared: AWS's answer has no date")
+        return
+    off = time.time() - email.utils.parsedate_to_datetime(date).timestamp()
+    wrong = abs(off) > _CLOCK_SECONDS
+    yield Finding("clock", f"{abs(off):.0f} s off AWS's", "timedatectl set-ntp true" if wrong else None)
+
+
+def check_parameters(stage: Stage) -> Iterator[Finding]:
+    """Whether the parameters are there, hold what they should, and the secret ones are SecureStrings."""
+    mend = "make run" if stage.is_local else make("deploy", stage)
+    names = [f"{stage.parameters_path}/{name}" for name in (BOT_TOKEN, HTTP_API_TOKEN, CHATS)]
+    answer = stage.call("ssm", "get_parameters", Names=names, WithDecryption=True)
+    found = {each["Name"].rpartition("/")[2]: each for each in answer["Parameters"]}
+    for name in (BOT_TOKEN, HTTP_API_TOKEN, CHATS):
+        if name not in found:
+            yield Finding(name, f"parameter {stage.parameters_path}/{name} does not exist", mend)
+            continue
+        value, kind = str(found[name]["Value"]), found[name]["Type"]
+        problem = {BOT_TOKEN: _bot_token_problem, HTTP_API_TOKEN: _http_tokens_problem, CHATS: _chats_problem}[name](
+            value
+        )
+        if name != CHATS and kind != "SecureString":
+            yield Finding(
+                name, f"is a {kind}, and must be a SecureString", f"aws ssm delete-parameter --name {names[0]}"
+            )
+        elif problem:
+            yield Finding(name, problem, f"aws ssm delete-parameter --name {found[name]['Name']} && {mend}")
+        elif name == HTTP_API_TOKEN and len(value.strip().splitlines()) > 1:
+            count = len(value.strip().splitlines())
+            yield Finding(name, f"{count} are live; {make('rotate-token', stage)} takes the old ones out")
+        else:
+            yield Finding(name, f"is there, a {kind}")
+
+
+def check_bot(stage: Stage) -> Iterator[Finding]:
+    """Whether Telegram knows the bot, and the bot its chats."""
+    mend = make("deploy", stage)
+    bot = call_bot(stage, "getMe", {})
+    yield Finding("bot", f"@{bot['username']}, reached at {stage.telegram_api_url}")
+    for name, chat_id in json.loads(stage.parameter(CHATS) or "{}").items():
+        yield _chat(stage, name, chat_id, f"TELEGRAM_CHAT_ID=... {mend}")
+
+
+def check_webhook(stage: Stage) -> Iterator[Finding]:
+    """Whether the webhook, if there is one, leads to this stage and works."""
+    mend = make("webhook", stage).replace("make webhook STAGE=", "python -m tools.ops webhook set --stage ")
+    info = call_bot(stage, "getWebhookInfo", {})
+    if not info.get("url"):
+        yield Finding("webhook", "none is set; it is needed only for what people write to the bot")
+    elif info["url"] != stage.http_url() + PATH:
+        yield Finding("webhook", f"leads to {info['url']}, not to this stage", mend)
+    elif stage.parameter(WEBHOOK_SECRET) is None:
+        yield Finding("webhook", f"parameter {stage.parameters_path}/{WEBHOOK_SECRET} does not exist", mend)
+    elif info.get("last_error_message"):
+        yield Finding("webhook", f"last error: {info['last_error_message']}", make("logs", stage))
+    else:
+        yield Finding("webhook", f"{info.get('pending_update_count', 0)} updates wait")
+
+
+def check_table(stage: Stage) -> Iterator[Finding]:
+    """Whether the table, its stream, its time to live and its two indexes are as the relay needs them."""
+    mend = make("deploy", stage)
+    answer = stage.find("dynamodb", "describe_table", TableName=stage.table_name)
+    if answer is None:
+        yield Finding("table", f"{stage.table_name} does not exist", mend)
+        return
+    table = answer["Table"]
+    stream = table.get("StreamSpecification", {})
+    if not stream.get("StreamEnabled"):
+        yield Finding("table", f"{stage.table_name} has no stream", mend)
+    elif stream.get("StreamViewType") not in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
+        yield Finding("table", f"its stream carries {stream.get('StreamViewType')} and not NEW_IMAGE", mend)
+    else:
+        yield Finding("table", f"{stage.table_name}, {table['TableStatus']}, stream {stream['StreamViewType']}")
+    if not stage.is_local:  # the twin's table keeps every row
+        ttl = stage.call("dynamodb", "describe_time_to_live", TableName=stage.table_name)["TimeToLiveDescription"]
+        on = ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+        yield Finding("table", f"time to live is {'on' if on else 'off'}", None if on else mend)
+    indexes: dict[str, Any] = {each["IndexName"]: each for each in table.get("GlobalSecondaryIndexes", [])}
+    indexes |= {each["IndexName"]: each for each in table.get("LocalSecondaryIndexes", [])}
+    missing = [name for name in ("due", "unsent") if name not in indexes]
+    anew = f"{make('destroy', stage)} TABLE=1 && {mend}"
+    yield Finding("index", f"missing: {', '.join(missing)}" if missing else "due and unsent", anew if missing else None)
+
+
+def check_backlog(stage: Stage) -> Iterator[Finding]:
+    """Whether something waits for longer than it should, or was given up."""
+    outbox, now = stage.outbox(), time.time()
+    overdue = sum(1 for _ in outbox.due(now - _OVERDUE_SECONDS))
+    told = f"{overdue} messages are overdue by more than {_OVERDUE_SECONDS / 60:.0f} minutes"
+    yield Finding("backlog", told, make("logs", stage) if overdue else None)
+    parked = outbox.count().failed
+    yield Finding("parked", f"{parked} messages; {make('failed', stage)} lists them" if parked else "none")
+
+
+def run_check(stage: Stage, part: str, check: Check) -> list[Finding]:
+    """What a check finds; that it cannot be made is a finding too."""
+    try:
+        return list(check(stage))
+    except (StageError, TableUnavailable) as error:
+        return [Finding(part, str(error).splitlines()[0], _mend_for(stage, str(error)))]
+
+
+def _mend_for(stage: Stage, error: str) -> str:
+    if "redential" in error or "security token" in error:
+        return "aws configure"
+    return "make run" if stage.is_local else make("deploy", stage)
+
+
+def _chat(stage: Stage, name: str, chat_id: int, mend: str) -> Finding:
+    try:
+        call_bot(stage, "getChat", {"chat_id": chat_id})
+    except StageError as error:
+        return Finding("chat", f"{name}, {chat_id}: {error}", mend)
+    return Finding("chat", f"{name} is {chat_id}, and the bot may see it")
+
+
+def _bot_token_problem(value: str) -> str | None:
+    head, _, tail = value.strip().partition(":")
+    return None if head.isdecimal() and tail else "is not like 1234567890:AA..."
+
+
+def _http_tokens_problem(value: str) -> str | None:
+    lines = [line.split() for line in value.splitlines() if line.strip()]
+    good = lines and all(len(words) in (1, 2) for words in lines)
+    return None if good else "must have a token in each line, or a name and a token"
+
+
+def _chats_problem(value: str) -> str | None:
+    try:
+        chats = {str(name): int(chat_id) for name, chat_id in json.loads(value).items()}
+    except (ValueError, TypeError, AttributeError):
+        return 'is not like {"default": 123}'
+    return None if "default" in chats else "has no chat that is called default"

@@ -1,0 +1,174 @@
+"""A message through each door of a stage, as a sender would send it, and what became of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+
+from chalicelib.errors import TableUnavailable
+from chalicelib.row import Key
+from chalicelib.settings import HTTP_API_TOKEN
+from chalicelib.task import to_item
+from tools.ops.stage import AwsRefused, Stage, StageError
+
+SENDER_APP = "botte-ops"
+_POLL_SECONDS = 0.25
+_AGAIN_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a door did with a message. ``answer`` is for people."""
+
+    door: str
+    delivered: bool
+    answer: str
+
+
+def send_through_each_door(
+    stage: Stage, make_id: Callable[[str], str], text: Callable[[str], str], *, patience: float
+) -> list[Outcome]:
+    """Sends a message through each door that the stage has.
+
+    make_id, text: the message's id and its words, for the name of a door. A message that was delivered under the same
+    id is not sent again. patience: seconds that a door may take; a new one may take a minute to be there.
+    """
+    doors: dict[str, Callable[[Stage, dict[str, Any], float], str]] = {
+        "HTTP": _http,
+        "Lambda": _lambda,
+        "DynamoDB": _dynamodb,
+        **({"SQS": _sqs} if stage.queue_name else {}),
+    }
+    outcomes = []
+    for door, send in doors.items():
+        message = {"text": text(door), "id": make_id(door), "sender_app": SENDER_APP}
+        try:
+            outcomes.append(Outcome(door, True, send(stage, message, time.monotonic() + patience)))
+        except (StageError, TableUnavailable) as error:
+            outcomes.append(Outcome(door, False, str(error)))
+    return outcomes
+
+
+def newest_http_token(stage: Stage) -> str:
+    """The last of the HTTP API tokens. Raises StageError if there is none."""
+    lines = [line.split() for line in (stage.parameter(HTTP_API_TOKEN) or "").splitlines()]
+    tokens = [words[-1] for words in lines if len(words) in (1, 2)]
+    if not tokens:
+        raise StageError(f"parameter {stage.parameters_path}/{HTTP_API_TOKEN} holds no token")
+    return tokens[-1]
+
+
+def http_request(
+    stage: Stage, method: str, path: str, token: str | None, body: object = None
+) -> tuple[int, dict[str, Any]]:
+    """The status and the JSON of an answer of the HTTP door. Raises StageError where there is none."""
+    headers = {"Content-Type": "application/json"} | ({"Authorization": token} if token else {})
+    try:
+        with urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=5, read=30)) as pool:
+            content = None if body is None else json.dumps(body)
+            answer = pool.request(method, stage.http_url() + path, body=content, headers=headers, redirect=False)
+        answered = json.loads(answer.data)
+    except urllib3.exceptions.HTTPError as error:
+        raise StageError(f"{stage.http_url()} cannot be reached: {type(error).__name__}") from None
+    except ValueError:
+        raise StageError(f"{stage.http_url()} answers {answer.status}, and no JSON") from None
+    return answer.status, answered if isinstance(answered, dict) else {}
+
+
+def _http(stage: Stage, message: dict[str, Any], ends: float) -> str:
+    token = newest_http_token(stage)
+    while True:
+        status, answer = http_request(stage, "POST", "/message", token, message)
+        if status == 200:
+            return f"200, message_id {answer.get('message_id')}"
+        if status == 202:
+            return f"202, then {_await(stage, message['id'], ends)}"
+        # A new API, and a new role, take a moment to be everywhere.
+        if status == 400 or status == 422 or (status == 502 and "Code" in answer) or time.monotonic() > ends:
+            raise StageError(f"{status} {answer.get('Message') or answer.get('message')}")
+        time.sleep(_POLL_SECONDS)
+
+
+def _lambda(stage: Stage, message: dict[str, Any], ends: float) -> str:
+    name = stage.handlers["message"]
+    answer = stage.call("lambda", "invoke", FunctionName=name, Payload=json.dumps(message).encode())
+    result = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise StageError(f"{result.get('errorType')}: {result.get('errorMessage')}")
+    if "message_id" in result:
+        return f"message_id {result['message_id']}"
+    return f"{result.get('status')}, then {_await(stage, message['id'], ends)}"
+
+
+def _dynamodb(stage: Stage, message: dict[str, Any], ends: float) -> str:
+    fields = {name: value for name, value in message.items() if name != "sender_app"}
+    key = Key.of_id(message["id"])
+    item = to_item(fields, partition_key=key.partition, sort_key=key.sort, sender_app=SENDER_APP)
+
+    def put() -> None:
+        # An item that is there is put again only if no door has taken it: a mapping that was made a moment ago may
+        # have missed it, and only the first PutItem of a key is an INSERT.
+        arguments = {"TableName": stage.table_name, "ExpressionAttributeNames": {"#Status": "Status"}}
+        keys = {"PK": item["PK"], "SK": item["SK"]}
+        with suppress_code("ConditionalCheckFailedException"):
+            stage.call(
+                "dynamodb", "delete_item", Key=keys, ConditionExpression="attribute_not_exists(#Status)", **arguments
+            )
+            stage.call(
+                "dynamodb", "put_item", Item=item, ConditionExpression="attribute_not_exists(#Status)", **arguments
+            )
+
+    put()
+    return f"put, then {_await(stage, message['id'], ends, put)}"
+
+
+def _sqs(stage: Stage, message: dict[str, Any], ends: float) -> str:
+    url = stage.call("sqs", "get_queue_url", QueueName=stage.queue_name)["QueueUrl"]
+
+    def put() -> None:
+        stage.call("sqs", "send_message", QueueUrl=url, MessageBody=json.dumps(message))
+
+    put()
+    # One whose function failed stays hidden for six minutes. The same id is delivered once, however often it is sent.
+    return f"taken, then {_await(stage, message['id'], ends, put)}"
+
+
+@contextmanager
+def suppress_code(code: str) -> Iterator[None]:
+    """Goes on after an error of AWS that has this code."""
+    try:
+        yield
+    except AwsRefused as error:
+        if error.code != code:
+            raise
+
+
+def _await(stage: Stage, id: str, ends: float, send_again: Callable[[], None] | None = None) -> str:
+    """How a message ended that lies in the table. Raises StageError if it does not go out in time.
+
+    send_again: called from time to time while no function has taken the message.
+    """
+    outbox = stage.outbox()
+    again = time.monotonic() + _AGAIN_SECONDS
+    while True:
+        row = outbox.get(Key.of_id(id))
+        if row is not None and row.owner:
+            row = outbox.get(row.owner)
+        status = row.status if row else None
+        if row is not None and status == "SENT":
+            return f"SENT, message_id {', '.join(map(str, row.progress.message_ids))}"
+        if row is not None and status == "FAILED":
+            raise StageError(f"FAILED: {row.last_error}")
+        if send_again is not None and status is None and time.monotonic() > again:
+            send_again()
+            again = time.monotonic() + _AGAIN_SECONDS
+        if time.monotonic() > ends:
+            reason = row.last_error if row else None
+            raise StageError(f"{status or 'not taken by its function'} after a while{f': {reason}' if reason else ''}")
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,119 @@
+"""The event source mappings: what Chalice cannot set on them, and those that it forgets."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from typing import Any
+
+from chalicelib.outbox import NotClaimed
+from chalicelib.task import GROUP_PREFIX, TASK_ID
+from tools.ops.deployed import find_mappings
+from tools.ops.stage import AwsRefused, Stage, StageError
+
+_POLL_SECONDS = 2.0
+_WAIT_SECONDS = 180.0
+
+# A record that every filter lets through is an item which asks for a message, and which no door has noted anything on
+# yet: ``chalicelib.records.from_stream``. Updates of the relay's own would each start the function for nothing.
+_UNTAKEN = {"Status": {"S": [{"exists": False}]}}
+PATTERNS: list[dict[str, Any]] = [
+    {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"TaskId": {"S": [TASK_ID]}, **_UNTAKEN}}},
+    {
+        "eventName": ["INSERT"],
+        "dynamodb": {
+            "Keys": {"PK": {"S": [TASK_ID, {"prefix": GROUP_PREFIX}]}},
+            "NewImage": {"TaskId": {"S": [{"exists": False}]}, **_UNTAKEN},
+        },
+    },
+]
+
+
+def queue_arn(stage: Stage, name: str) -> str:
+    account = stage.call("sts", "get_caller_identity")["Account"]
+    return f"arn:{stage.client('sqs').meta.partition}:sqs:{stage.region}:{account}:{name}"
+
+
+def stream_settings(stage: Stage) -> dict[str, Any]:
+    """What is set on the mapping of the table's stream.
+
+    The function only fails when the table cannot be used, and then the shard waits for it: six hours, without a limit
+    of attempts. What is given up after that is told to the failures queue, and `make redrive` finds it in the table.
+    https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html
+    """
+    return {
+        "FilterCriteria": {"Filters": [{"Pattern": json.dumps(each)} for each in PATTERNS]},
+        "DestinationConfig": {"OnFailure": {"Destination": queue_arn(stage, stage.failures_queue)}},
+        "MaximumRetryAttempts": -1,
+        "MaximumRecordAgeInSeconds": 6 * 3600,
+        "BisectBatchOnFunctionError": True,
+    }
+
+
+def remove_stale_mappings(stage: Stage, stream_arn: str) -> str:
+    """Deletes mappings to anything but the stream and the queue that the stage has now; a line on it.
+
+    Chalice keeps the mapping of a table that was made again, and says that all is well.
+    """
+    removed = 0
+    queue = {queue_arn(stage, stage.queue_name)} if stage.queue_name else set()
+    for handler, wanted in (("dynamodb_message", {stream_arn}), ("sqs_message", queue)):
+        for mapping in find_mappings(stage, handler):
+            if mapping["EventSourceArn"] not in wanted:
+                stage.call("lambda", "delete_event_source_mapping", UUID=mapping["UUID"])
+                removed += 1
+    return f"{removed} removed" if removed else "none"
+
+
+def tune_mappings(stage: Stage, stream_arn: str) -> str:
+    """Sets what Chalice cannot, and waits until the mappings work; a line on it. Raises StageError."""
+    (stream,) = find_mappings(stage, "dynamodb_message")
+    wanted = stream_settings(stage)
+    if differences(stream, wanted) or stream["EventSourceArn"] != stream_arn:
+        _update(stage, stream["UUID"], wanted)
+    _wait_until_enabled(stage, "dynamodb_message")
+    told = ["stream: filtered, bisecting, 6 h of retries, then the failures queue"]
+    if stage.queue_name:
+        _wait_until_enabled(stage, "sqs_message")
+        told.append("queue: 5 attempts, then the dead-letter queue")
+    return "; ".join(told)
+
+
+def differences(mapping: Any, wanted: dict[str, Any]) -> list[str]:
+    """The names of the settings in which a mapping is not what is wanted."""
+    return [name for name, value in wanted.items() if mapping.get(name) != value]
+
+
+def adopt_forgotten(stage: Stage) -> int:
+    """Makes items due that no event ever brought: a mapping that starts at LATEST misses what came before it."""
+    outbox, count = stage.outbox(), 0
+    for row in outbox.scan(None):
+        with suppress(NotClaimed):  # a door was quicker
+            outbox.adopt(row.key, now=time.time())
+            count += 1
+    return count
+
+
+def _update(stage: Stage, uuid: str, settings: dict[str, Any]) -> None:
+    """A mapping that is being created or updated refuses changes for a while."""
+    ends = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            stage.call("lambda", "update_event_source_mapping", UUID=uuid, **settings)
+            return
+        except AwsRefused as error:
+            if error.code != "ResourceInUseException" or time.monotonic() > ends:
+                raise
+        time.sleep(_POLL_SECONDS)
+
+
+def _wait_until_enabled(stage: Stage, handler: str) -> None:
+    ends = time.monotonic() + _WAIT_SECONDS
+    while True:
+        states = [each["State"] for each in find_mappings(stage, handler)]
+        if states == ["Enabled"]:
+            return
+        if time.monotonic() > ends or states == ["Disabled"]:
+            raise StageError(f"the mapping of {handler} is {', '.join(states) or 'not there'}, and not Enabled")
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,169 @@
+"""A stage of ``.chalice/config.json``: its settings, its names, its parameters and its task table."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.errors import redact
+from chalicelib.outbox import Outbox
+from chalicelib.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class StageError(Exception):
+    """A stage cannot be used; the text says why, in a line."""
+
+
+class AwsRefused(StageError):
+    """AWS answered a call with an error; ``code`` is AWS's own."""
+
+    def __init__(self, operation: str, error: ClientError) -> None:
+        self.code = str(error.response["Error"].get("Code", ""))
+        self.reason = redact(str(error.response["Error"].get("Message", "")))
+        super().__init__(f"{operation}: {self.code}: {self.reason}")
+
+
+class Stage:
+    """A stage by its name; ``local`` is the running twin, on the ports that the environment gives it.
+
+    root: the project's folder. Raises StageError, here and in every method.
+    """
+
+    def __init__(self, name: str, root: Path = ROOT) -> None:
+        stages = json.loads((root / ".chalice" / "config.json").read_text())["stages"]
+        if name not in stages:
+            raise StageError(f"STAGE: {name!r} is not in .chalice/config.json; the stages are {', '.join(stages)}")
+        self.name = name
+        self.root = root
+        self.is_local = name == "local"
+        self.config: dict[str, Any] = stages[name]
+        self.environment: dict[str, str] = self.config["environment_variables"]
+        settings = Settings.from_environ({"BOTTE_STAGE": name, **self.environment})
+        self.parameters_path = settings.parameters_path
+        self.table_name = settings.task_table_name
+        self.queue_name = settings.queue_name
+        self.telegram_api_url = settings.telegram_api_url
+        self._options: dict[str, str] = {}
+        self._session = boto3.Session()
+        self._clients: dict[str, Any] = {}
+        if self.is_local:
+            self.telegram_api_url = _loopback("BOTTE_TELEGRAM_PORT", "8081")
+            self._options = {
+                "endpoint_url": _loopback("BOTTE_AWS_PORT", "4566"),
+                "region_name": self.environment["AWS_DEFAULT_REGION"],
+                "aws_access_key_id": self.environment["AWS_ACCESS_KEY_ID"],
+                "aws_secret_access_key": self.environment["AWS_SECRET_ACCESS_KEY"],
+            }
+
+    @property
+    def prefix(self) -> str:
+        """What the names of everything that belongs to the stage begin with; also the HTTP function's whole name."""
+        return f"botte-{self.name}"
+
+    @property
+    def failures_queue(self) -> str:
+        """The queue of what AWS gave up."""
+        return f"{self.prefix}-failures"
+
+    @property
+    def deployed_file(self) -> Path:
+        """Where Chalice notes what it deployed."""
+        return self.root / ".chalice" / "deployed" / f"{self.name}.json"
+
+    @property
+    def handlers(self) -> dict[str, str]:
+        """The functions of the stage by the names of their handlers, as Chalice makes them."""
+        names = ["message", "dynamodb_message", *(["sqs_message"] if self.queue_name else []), "redeliver"]
+        return {"api_handler": self.prefix, **{name: f"{self.prefix}-{name}" for name in names}}
+
+    @property
+    def region(self) -> str:
+        """Where the stage is."""
+        return str(self.client("sts").meta.region_name)
+
+    def http_url(self) -> str:
+        """Where the HTTP door is, as ``BOTTE_API_URL`` or else Chalice says; without a slash at its end."""
+        if self.is_local:
+            return _loopback("BOTTE_HTTP_PORT", "8000")
+        if given := os.environ.get("BOTTE_API_URL"):
+            return given.rstrip("/")
+        try:
+            resources = json.loads(self.deployed_file.read_text())["resources"]
+            return next(str(each["rest_api_url"]) for each in resources if "rest_api_url" in each).rstrip("/")
+        except (OSError, ValueError, KeyError, StopIteration):
+            where = self.deployed_file.relative_to(self.root)
+            raise StageError(f"{where} does not tell the URL: make deploy writes it, or set BOTTE_API_URL") from None
+
+    def outbox(self) -> Outbox:
+        """The stage's task table."""
+        client = self.client("dynamodb")
+        return Outbox(self.table_name, lambda: client)
+
+    def parameter(self, name: str) -> str | None:
+        """The value of a parameter; None if there is none."""
+        answer = self.call("ssm", "get_parameters", Names=[f"{self.parameters_path}/{name}"], WithDecryption=True)
+        return next((str(parameter["Value"]) for parameter in answer["Parameters"]), None)
+
+    def put_secret(self, name: str, value: str) -> None:
+        """Writes a parameter as a SecureString."""
+        self.put_parameter(name, value, "SecureString")
+
+    def put_parameter(self, name: str, value: str, kind: str) -> None:
+        """Writes a parameter. kind: ``String`` or ``SecureString``."""
+        self.call("ssm", "put_parameter", Name=f"{self.parameters_path}/{name}", Value=value, Type=kind, Overwrite=True)
+
+    def call(self, service: str, operation: str, **arguments: object) -> Any:
+        """The answer of an AWS operation, in boto3's names. Raises AwsRefused, or StageError if AWS cannot be used."""
+        try:
+            return getattr(self.client(service), operation)(**arguments)
+        except ClientError as error:
+            raise AwsRefused(f"{service} {operation}", error) from None
+        except BotoCoreError as error:
+            raise StageError(f"{_SERVICE_NAMES.get(service, service)} cannot be used: {error}") from None
+
+    def find(self, service: str, operation: str, **arguments: object) -> Any:
+        """As ``call``; None where what is asked for does not exist."""
+        try:
+            return self.call(service, operation, **arguments)
+        except AwsRefused as error:
+            if any(
+                word in error.code for word in ("NotFound", "NoSuchEntity", "NonExistentQueue", "QueueDoesNotExist")
+            ):
+                return None
+            raise
+
+    def pages(self, service: str, operation: str, key: str, **arguments: object) -> Iterator[Any]:
+        """All that a list operation lists under a key. Raises as ``call``."""
+        try:
+            for page in self.client(service).get_paginator(operation).paginate(**arguments):
+                yield from page.get(key, [])
+        except ClientError as error:
+            raise AwsRefused(f"{service} {operation}", error) from None
+        except BotoCoreError as error:
+            raise StageError(f"{_SERVICE_NAMES.get(service, service)} cannot be used: {error}") from None
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service, made once."""
+        try:
+            if service not in self._clients:
+                config = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+                self._clients[service] = self._session.client(service, config=config, **self._options)
+            return self._clients[service]
+        except (BotoCoreError, ValueError) as error:
+            raise StageError(f"AWS cannot be used: {error}") from None
+
+
+_SERVICE_NAMES = {"ssm": "the Parameter Store"}
+
+
+def _loopback(variable: str, port: str) -> str:
+    return f"http://127.0.0.1:{os.environ.get(variable) or port}"

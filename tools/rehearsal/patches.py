@@ -1,0 +1,103 @@
+"""What moto lacks for the whole of `chalice deploy` to run on it. Made in a process of its own, and never undone.
+
+Found with moto 5.2.5 and chalice 1.34: https://github.com/getmoto/moto/blob/5.2.5/moto/apigateway/models.py
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from moto.apigateway.models import APIGatewayBackend
+from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.dynamodb.models import dynamodb_backends
+from moto.sqs.models import sqs_backends
+
+from tools.rehearsal.stack_patch import patch_stack_updates
+
+_generations = itertools.count(1)
+
+
+def patch_moto() -> None:
+    """To be called once, before the first request."""
+    _take_swagger_2()
+    _keep_throttling()
+    _keep_logging_config()
+    _leave_event_sources_to_the_rehearsal()
+    _replace_event_invoke_config()
+    patch_stack_updates()
+
+
+def _take_swagger_2() -> None:
+    """ImportRestApi and PutRestApi take Swagger 2.0, and no description, as AWS's do."""
+    put, load = APIGatewayBackend.put_rest_api, APIGatewayBackend.import_rest_api
+
+    def put_rest_api(self: Any, function_id: str, api_doc: dict[str, Any], *args: Any, **options: Any) -> Any:
+        return put(self, function_id, {k: v for k, v in api_doc.items() if k != "swagger"}, *args, **options)
+
+    def import_rest_api(self: Any, api_doc: dict[str, Any], *args: Any, **options: Any) -> Any:
+        return load(self, {**api_doc, "info": {"description": "", **api_doc["info"]}}, *args, **options)
+
+    setattr(APIGatewayBackend, "put_rest_api", put_rest_api)  # noqa: B010 - a method cannot be assigned to
+    setattr(APIGatewayBackend, "import_rest_api", import_rest_api)  # noqa: B010 - a method cannot be assigned to
+
+
+def _keep_throttling() -> None:
+    """A new deployment leaves the settings of its stage as they are."""
+    create = APIGatewayBackend.create_deployment
+
+    def create_deployment(self: Any, function_id: str, name: str, *args: Any, **options: Any) -> Any:
+        before = self.get_rest_api(function_id).stages.get(name)
+        made = create(self, function_id, name, *args, **options)
+        after = self.get_rest_api(function_id).stages.get(name)
+        if before is not None and after is not None:
+            after.method_settings = before.method_settings
+        return made
+
+    setattr(APIGatewayBackend, "create_deployment", create_deployment)  # noqa: B010 - a method cannot be assigned to
+
+
+def _keep_logging_config() -> None:
+    """A function has a log format; and each change of it makes new execution environments (``generation``)."""
+    update, describe = LambdaFunction.update_configuration, LambdaFunction.get_configuration
+
+    def update_configuration(self: Any, changes: dict[str, Any]) -> Any:
+        if "LoggingConfig" in changes:
+            self.logging_config = changes["LoggingConfig"]
+        self.generation = next(_generations)
+        update(self, changes)
+        return self.get_configuration()
+
+    def get_configuration(self: Any, on_create: bool = False) -> Any:
+        default = {"LogFormat": "Text", "LogGroup": self.logs_group_name}
+        logging_config = {**default, **getattr(self, "logging_config", {})}
+        return {**describe(self, on_create), "LoggingConfig": logging_config}
+
+    setattr(LambdaFunction, "update_configuration", update_configuration)  # noqa: B010 - a method cannot be assigned to
+    setattr(LambdaFunction, "get_configuration", get_configuration)  # noqa: B010 - a method cannot be assigned to
+
+
+def _leave_event_sources_to_the_rehearsal() -> None:
+    """moto would call a function in the middle of PutItem, with all records that there ever were."""
+    create = LambdaBackend.create_event_source_mapping
+
+    def create_event_source_mapping(self: Any, spec: dict[str, Any]) -> Any:
+        made = create(self, spec)
+        for table in dynamodb_backends[self.account_id][self.region_name].tables.values():
+            table.lambda_event_source_mappings.clear()
+        for queue in sqs_backends[self.account_id][self.region_name].queues.values():
+            queue.lambda_event_source_mappings.clear()
+        return made
+
+    setattr(LambdaBackend, "create_event_source_mapping", create_event_source_mapping)  # noqa: B010 - a method cannot be assigned to
+
+
+def _replace_event_invoke_config() -> None:
+    """The last PutFunctionEventInvokeConfig counts; moto keeps the first."""
+    put = LambdaBackend.put_function_event_invoke_config
+
+    def put_function_event_invoke_config(self: Any, function_name: str, config: dict[str, Any]) -> Any:
+        self.get_function(function_name).event_invoke_config.clear()
+        return put(self, function_name, config)
+
+    setattr(LambdaBackend, "put_function_event_invoke_config", put_function_event_invoke_config)  # noqa: B010 - a method cannot be assigned to
