@@ -91,15 +91,14 @@ class EmbeddedAws:
         self._clients: dict[tuple[str, bool], Any] = {}
 
     def start(self) -> None:
-        with _MOTO_LOCK:
-            BackendDict.reset()
-            reset_model_data()
+        _forget()
         self._server.start()
 
     def stop(self) -> None:
         """Closes the port and ends what waits for changes. The state is gone."""
         self.changes.close()
         self._server.stop()
+        _forget()
 
     def __enter__(self) -> EmbeddedAws:
         self.start()
@@ -238,6 +237,13 @@ class EmbeddedAws:
     def _count(self, environ: Environ, operation: str) -> None:
         if _UNCOUNTED not in environ.get("HTTP_USER_AGENT", ""):
             self.calls.count(operation)
+
+
+def _forget() -> None:
+    """Empties moto, for the whole process."""
+    with _MOTO_LOCK:
+        BackendDict.reset()
+        reset_model_data()
 
 
 @functools.cache
