@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,7 @@ def render(message: Message, *, plain_from: int | None = None, media_as_link: bo
         parts.append(Part(method=method, fields=fields))
     if text is not None:
         room = MAX_PARTS - len(parts)
-        chunks = _split(text, parse_mode, MAX_TEXT_UNITS, room) or [_document(text, parse_mode)]
+        chunks = list(_split(text, parse_mode, MAX_TEXT_UNITS, room) or [_document(text, parse_mode)])
         plain = None if plain_from is None else plain_from - len(parts)
         if plain is not None and 0 <= plain < len(chunks) and chunks[plain].parse_mode is not None:
             rest = text[chunks[plain].start :]
@@ -140,22 +141,27 @@ def _with_options(message: Message, parts: list[Part]) -> tuple[Part, ...]:
     )
 
 
-def _split(text: str, parse_mode: str | None, max_units: int, room: int) -> list[Chunk] | None:
+def _split(text: str, parse_mode: str | None, max_units: int, room: int) -> tuple[Chunk, ...] | None:
     """The text in chunks of at most ``max_units``; None where that takes more than ``room`` of them."""
     if units(text) <= max_units and (
         parse_mode is None or sum(map(text.count, _DELIMITERS[parse_mode])) <= _FEW_DELIMITERS
     ):
-        return [Chunk(text, parse_mode)]
+        return (Chunk(text, parse_mode),)
+    return _cut(text, parse_mode, max_units, room)
+
+
+@lru_cache(maxsize=4)  # a message is rendered to see whether it is split, and again to be sent
+def _cut(text: str, parse_mode: str | None, max_units: int, room: int) -> tuple[Chunk, ...] | None:
     # Most texts are short: what follows, with its regular expressions, stays out of the cold start.
     from .markup import MarkupError
 
     try:
-        chunks = list(islice(cut(_readable(text, parse_mode), parse_mode, max_units), room + 1))
+        chunks = tuple(islice(cut(_readable(text, parse_mode), parse_mode, max_units), room + 1))
     except MarkupError:
         # Short enough to go out as it is: Telegram judges it. Too long: it could not be cut without breaking it.
-        return [Chunk(text, parse_mode)] if units(text) <= max_units else _split(text, None, max_units, room)
+        return (Chunk(text, parse_mode),) if units(text) <= max_units else _split(text, None, max_units, room)
     if len(chunks) == 1 and units(text) <= max_units:
-        return [Chunk(text, parse_mode)]
+        return (Chunk(text, parse_mode),)
     return chunks if len(chunks) <= room else None
 
 
