@@ -26,7 +26,7 @@ chaos: bootstrap ## Prove that no message is lost: kill the handlers while Teleg
 lint: bootstrap ## Check style, format and types
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/mypy --strict botte-app tools benchmarks clients/*/src/*
+	.venv/bin/mypy --strict botte-app tools benchmarks tests clients/*/src/*
 	.venv/bin/python tools/sync_contract.py --check
 
 format: bootstrap ## Put all code into the project's format

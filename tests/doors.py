@@ -13,7 +13,7 @@ from functools import cache
 from http.client import HTTPResponse
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import boto3
 import requests
@@ -191,7 +191,7 @@ class RawServer:
 
     def _answer(self, connection: socket.socket) -> None:
         with suppress(OSError), connection, connection.makefile("rb") as stream:
-            while head := b"".join(takewhile(lambda line: line.strip(), iter(stream.readline, b""))):
+            while head := _read_head(stream):
                 lengths = [line.split(b":")[1] for line in head.lower().splitlines() if b"content-length:" in line]
                 self.requests.append(head + b"\r\n" + stream.read(int(lengths[0]) if lengths else 0))
                 answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
@@ -200,6 +200,12 @@ class RawServer:
                 connection.sendall(answer)
                 if self._hangs_up:
                     return
+
+
+def _read_head(stream: BinaryIO) -> bytes:
+    """The request line and the headers; empty where the connection ends."""
+    lines = takewhile(lambda line: line not in (b"", b"\r\n"), iter(stream.readline, b""))
+    return b"".join(lines)
 
 
 def http_answer(status: int, body: object, *headers: str) -> bytes:

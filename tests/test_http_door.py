@@ -215,6 +215,7 @@ def test_without_telegram_and_without_the_table_nothing_is_accepted(
     answer = http.post_message(relay, parameters, _request("Hello"), time.time())
     assert answer.status_code == 503
     assert answer.headers == {"Retry-After": "30"}
+    assert isinstance(answer.body, dict)
     assert answer.body["Code"] == "ServiceUnavailableError"
     assert answer.body["Message"].startswith("nothing was accepted: Telegram cannot be reached")
 

@@ -42,6 +42,11 @@ class FailingTable:
         return self.table.client.update_item(**arguments)
 
 
+def _outbox_that_fails_after(calls: int, table: Table) -> Outbox:
+    client = FailingTable(table, calls)
+    return Outbox(table.name, lambda: client)
+
+
 class Killed(BaseException):
     """The process is gone: nobody catches this."""
 
@@ -150,8 +155,8 @@ def test_a_table_that_goes_away_in_the_middle_of_a_split_message_does_not_double
     new_relay: NewRelay, table: Table, clock: Clock
 ) -> None:
     for calls in range(4):
-        sender, client = Script(clock), FailingTable(table, calls)
-        relay = new_relay(sender=sender, outbox=Outbox(table.name, lambda client=client: client))
+        sender = Script(clock)
+        relay = new_relay(sender=sender, outbox=_outbox_that_fails_after(calls, table))
         with suppress(Unavailable):
             relay.send(Message(text="a" * 4096 + "b" * 10), deadline=clock() + PLENTY, spare_id=f"k{calls}")
         assert len(sender.texts) == len(set(sender.texts)), f"doubled when the table took {calls} calls"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from chalicelib.errors import ParametersUnavailable
-from chalicelib.settings import Parameters, Settings
+from chalicelib.settings import Fetch, Parameters, Settings
 from tests.doors import Clock, Doors, RawServer, closed_port, http_answer
 from tools.dev.aws import EmbeddedAws
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
@@ -154,11 +154,12 @@ def test_a_store_that_was_never_reached_is_an_error(clock: Clock) -> None:
 def test_a_missing_parameter_is_named(clock: Clock, name: str) -> None:
     store = Store(**{name.replace("-", "_"): None})
     parameters = Parameters("/p", store, clock=clock)
-    read = {
+    reads: dict[str, Callable[[], object]] = {
         "telegram-bot-token": parameters.bot_token,
         "http-api-token": parameters.http_api_tokens,
         "telegram-chats": parameters.chats,
-    }[name]
+    }
+    read = reads[name]
     with pytest.raises(ParametersUnavailable, match=f"parameter /p/{name} does not exist"):
         read()
     store.values[f"/p/{name}"] = VALUES[f"/p/{name}"]
@@ -287,5 +288,5 @@ def test_reading_parameters_logs_no_secret_at_any_level(
         assert secret not in logged
 
 
-def _through_extension(port: int) -> object:
+def _through_extension(port: int) -> Fetch:
     return Settings.from_environ({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port)}).fetch_parameters

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -157,7 +157,7 @@ def readme_blocks(name: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
 
 
-def arrived(telegram: FakeTelegram, text: str, times: int = 1) -> list[Mapping[str, Any]]:
+def arrived(telegram: FakeTelegram, text: str, times: int = 1) -> list[dict[str, Any]]:
     """The messages with a text, when so many are there; fails if they do not come."""
 
     def of(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
