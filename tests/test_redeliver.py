@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chalicelib.errors import Ambiguous, BotTokenRejected, Unavailable
+from chalicelib.errors import Ambiguous, BotTokenRejected, IdReused, Unavailable
 from chalicelib.message import Message
 from chalicelib.outbox import Outbox
-from chalicelib.records import from_queue
+from chalicelib.records import from_queue, from_stream
 from chalicelib.relay import Relay
 from tests.conftest import NewRelay
-from tests.doors import Clock, Script, Table, owe, queue_record, texts
+from tests.doors import Clock, Script, Table, item, owe, queue_record, stream_record, texts
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, FakeTelegram
 
 DAY = 86_400
@@ -285,6 +285,35 @@ def test_an_id_is_free_again_when_its_row_has_expired(relay: Relay, telegram: Fa
         relay.send(Message(text=text, id="k1"), deadline=clock() + PLENTY, spare_id="unused")
         clock.now += days * DAY
     assert texts(telegram.messages) == ["Hello", "Another one", "Again"]
+
+
+@pytest.mark.parametrize("has_been_deleted", [False, True])
+def test_an_id_that_names_an_item_is_free_again_when_the_item_has_expired(
+    relay: Relay, telegram: FakeTelegram, table: Table, clock: Clock, has_been_deleted: bool
+) -> None:
+    image = item({"text": {"S": "Hello"}, "id": {"S": "k1"}}, sort_key="s1", partition_key="BOTTE_MESSAGE#s1")
+    image.pop("SenderApp")
+    relay.take(from_stream([stream_record(image)], lambda _: None), deadline=clock() + PLENTY)
+    clock.now += 13 * DAY
+    relay.send(Message(text="Hello", id="k1"), deadline=clock() + PLENTY, spare_id="unused")
+    assert texts(telegram.messages) == ["Hello"]
+    clock.now += 1 * DAY
+    if has_been_deleted:
+        table.client.delete_item(TableName=table.name, Key={name: image[name] for name in ("PK", "SK")})
+    relay.send(Message(text="Hello", id="k1"), deadline=clock() + PLENTY, spare_id="unused")
+    assert texts(telegram.messages) == ["Hello", "Hello"]
+
+
+def test_an_id_stays_taken_as_long_as_its_message_is_owed(relay: Relay, telegram: FakeTelegram, clock: Clock) -> None:
+    later = {"text": {"S": "Hello"}, "id": {"S": "k1"}, "deliver_at": {"N": str(int(clock()) + 29 * DAY)}}
+    image = item(later, sort_key="s1", partition_key="BOTTE_MESSAGE#s1")
+    relay.take(from_stream([stream_record(image)], lambda _: None), deadline=clock() + PLENTY)
+    clock.now += 28 * DAY
+    with pytest.raises(IdReused):
+        relay.send(Message(text="Other", id="k1"), deadline=clock() + PLENTY, spare_id="unused")
+    clock.now += 2 * DAY
+    relay.redeliver(deadline=clock() + PLENTY)
+    assert texts(telegram.messages) == ["Hello"]
 
 
 @pytest.mark.parametrize("door", ["caller", "queue"])

@@ -135,28 +135,26 @@ class Outbox:
         """Makes a parked row due now. Raises NotClaimed if it is not parked."""
         self._update(key, owed(now), "#Status = :failed", {":failed": "FAILED"})
 
-    def reserve_id(self, id: str, owner: Key, *, body_hash: str, now: float) -> None:
-        """Makes an ``id`` name the message in another row. Raises NotClaimed, with the row that has the id already."""
-        key = Key.of_id(id)
+    def reserve_id(self, id: str, owner: Key, *, body_hash: str, until: float) -> None:
+        """Makes an ``id`` name the message in another row. Raises NotClaimed, with the row that has the id already.
+
+        until: when the id is free again. Each attempt to send the message sets it anew.
+        """
         item = {
-            "PK": key.partition,
-            "SK": key.sort,
             "TaskId": "BOTTE_ID",
             "OwnerPK": owner.partition,
             "OwnerSK": owner.sort,
             "BodyHash": body_hash,
-            "ExpirationTs": int(now) + KEPT_OWED,
+            "ExpirationTs": int(until),
         }
-        try:
-            self._call(
-                "put_item",
-                Item=to_attributes(item),
-                ConditionExpression="attribute_not_exists(PK)",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except NotClaimed as refused:
-            if refused.row.owner != owner:
-                raise
+        self._call(
+            "update_item",
+            Key=key_attributes(Key.of_id(id)),
+            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in item),
+            ConditionExpression="attribute_not_exists(PK) OR (OwnerPK = :OwnerPK AND OwnerSK = :OwnerSK)",
+            ExpressionAttributeValues=to_attributes({f":{name}": value for name, value in item.items()}),
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
 
     def delete(self, row: Row) -> None:
         """Deletes a row whose time is over, unless it has changed since it was read."""

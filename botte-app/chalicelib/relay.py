@@ -33,7 +33,7 @@ from .ksuid import ksuid
 from .message import FIELDS, FORBIDDEN_FIELD, Message, parse_json
 from .outbox import NotClaimed, Outbox
 from .rendering import render
-from .row import Key, Row
+from .row import KEPT_SENT, Key, Row
 from .settings import Parameters
 from .task import is_task, to_fields
 from .telegram import Sender
@@ -252,7 +252,7 @@ class Relay:
         key = Key.of_id(message.id) if message.id is not None and entry.keyed_by_id else entry.key
         try:
             if message.id is not None and key != Key.of_id(message.id):
-                self._reserve_id(message.id, key, hash, now)
+                self._reserve_id(message, key)
             due = self._not_now(key, message, now)
             if due is not None:
                 self._renewing(lambda: self._outbox.add_pending(key, fields, now=now, due=due, body_hash=hash))
@@ -288,8 +288,11 @@ class Relay:
             with suppress(NotClaimed):
                 self._outbox.add_duplicate(key, of=known.owner or known.key, now=now)
 
-    def _reserve_id(self, id: str, key: Key, hash: str, now: float) -> None:
-        self._renewing(lambda: self._outbox.reserve_id(id, key, body_hash=hash, now=now))
+    def _reserve_id(self, message: Message, key: Key) -> None:
+        """Has the message's id name its row, for as long as that keeps its own key after the delivery."""
+        id, hash = str(message.id), body_hash(message)
+        until = max(self._clock(), float(message.deliver_at or 0)) + KEPT_SENT
+        self._renewing(lambda: self._outbox.reserve_id(id, key, body_hash=hash, until=until))
 
     def _renewing(self, write: Callable[[], T]) -> T:
         """Writes a row that may be there from long ago, with a message whose time is over. Raises NotClaimed."""
@@ -356,7 +359,7 @@ class Relay:
             return self._attempts.fail(key, lease, row.progress, str(error))
         if message.id is not None and key != Key.of_id(message.id):
             try:
-                self._reserve_id(message.id, key, body_hash(message), self._clock())
+                self._reserve_id(message, key)
             except NotClaimed as known:
                 if known.row.body_hash == body_hash(message):
                     return self._attempts.repeated(key, lease, known.row)
