@@ -139,7 +139,7 @@ def test_while_the_head_is_being_sent_the_next_one_waits(
     grouped(table, "a")
     head = Key("BOTTE_MESSAGE#g", "a")
     fields = {"text": "a"}
-    outbox.claim(head, Lease("another worker", clock() + 60), now=clock(), fields=fields, body_hash="h")
+    outbox.claim(head, Lease("another worker", clock() + 60), now=clock(), fields=fields, body_hash="h", is_put=True)
     doors.stream(grouped(table, "b"))
     assert table.statuses() == {"a": "SENDING", "b": "PENDING"}
     relay.redeliver(deadline=clock() + 60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -105,3 +106,26 @@ def test_an_id_that_was_reserved_by_a_door_that_died_does_not_lose_the_message(
     table.put(reserved[0])
     through_stream(doors, "Hello")
     assert texts(telegram.messages) == ["Hello"]
+
+
+@pytest.mark.parametrize("second", ["http", "lambda", "queue"])
+@pytest.mark.parametrize("text", ["Hello", "Other"])
+def test_an_item_that_the_stream_has_yet_to_bring_is_not_replaced_through_another_door(
+    doors: Doors, telegram: FakeTelegram, table: Table, second: str, text: str
+) -> None:
+    payload = {"text": {"S": "Hello"}, "id": {"S": "k1"}}
+    image = item(payload, sort_key="k1", partition_key="BOTTE_MESSAGE#k1", SenderApp={"S": APP})
+    table.put(image)
+    DOORS[second](doors, text)
+    assert doors.stream(stream_record(image)).function_error is None
+    assert texts(telegram.messages) == ["Hello"]
+    assert table.statuses()["k1"] == "SENT"
+
+
+def test_a_message_whose_id_an_item_has_is_refused_or_parked(doors: Doors, table: Table) -> None:
+    image = item({"text": {"S": "Hello"}}, sort_key="k1", partition_key="BOTTE_MESSAGE#k1")
+    table.put(image)
+    assert doors.post({"text": "Other", "id": "k1"}).status_code == 422
+    assert doors.post({"text": "Other", "id": "k1", "deliver_at": int(time.time()) + 60}).status_code == 422
+    through_queue(doors, "Other")
+    assert table.row("m1")["LastError"] == "id: names another message already"

@@ -25,6 +25,8 @@ from .task import TASK_ID, is_task
 
 # A row that holds an id for another row (it has an OwnerPK) is never sent itself.
 _UNKNOWN = "attribute_not_exists(#Status) AND attribute_not_exists(OwnerPK)"
+# Unless the message comes from the row itself, a payload that is there is somebody else's.
+_NEW = f"{_UNKNOWN} AND attribute_not_exists(Payload)"
 _OWED = "#Status IN (:pending, :sending) AND DueTs <= :now"
 _HELD = "#Status = :sending AND LeaseId = :lease"
 
@@ -54,18 +56,25 @@ class Outbox:
         self._client = client
 
     def claim(
-        self, key: Key, lease: Lease, *, now: float, fields: Mapping[str, object] | None = None, body_hash: str = ""
+        self,
+        key: Key,
+        lease: Lease,
+        *,
+        now: float,
+        fields: Mapping[str, object] | None = None,
+        body_hash: str = "",
+        is_put: bool = False,
     ) -> Row:
         """Takes a row to send it: one that is due, or whose lease is over.
 
         fields, body_hash: the message, where the row may not be there yet, or no door has taken it; a row that is
-        there must have the same hash. Raises NotClaimed.
+        there must have the same hash. is_put: the row was put there with this message. Raises NotClaimed.
         """
         sets = {"Status": "SENDING", "LeaseId": lease.id, "DueTs": lease.until, "ExpirationTs": int(now) + KEPT_OWED}
         values: dict[str, object] = {":pending": "PENDING", ":sending": "SENDING", ":now": now}
         condition, once = _OWED, {}
         if fields is not None:
-            condition = f"({_UNKNOWN}) OR ({_OWED} AND BodyHash = :BodyHash)"
+            condition = f"({_UNKNOWN if is_put else _NEW}) OR ({_OWED} AND BodyHash = :BodyHash)"
             once = content(fields, body_hash, now)
         try:
             return self._update(key, sets, condition, values, once=once, count="Attempts")
@@ -105,16 +114,18 @@ class Outbox:
         error: Unavailable | None = None,
         progress: Progress = NO_PROGRESS,
         attempts: int = 0,
+        is_put: bool = False,
     ) -> None:
         """Adds a message that is to be sent later, after a failed attempt (``error``) or in its turn.
 
-        Raises NotClaimed if it is known.
+        is_put: its row was put there with this message. Raises NotClaimed if it is known.
         """
         sets = {**kept(progress), **owed(due), "Attempts": attempts}
         if error is not None:
             sets["LastError"] = error.reason
         count = "Ambiguous" if isinstance(error, Ambiguous) else None
-        self._update(key, sets, _UNKNOWN, once=content(fields, body_hash, now), count=count)
+        condition = _UNKNOWN if is_put else _NEW
+        self._update(key, sets, condition, once=content(fields, body_hash, now), count=count)
 
     def add_duplicate(self, key: Key, *, of: Key, now: float) -> None:
         """Notes that a row repeats the message of another one, and is done. Raises NotClaimed if it is known."""

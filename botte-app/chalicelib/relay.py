@@ -223,7 +223,7 @@ class Relay:
 
     def _known(self, row: Row, key: Key, message: Message) -> Delivered | Accepted:
         """The answer to a message whose id is known already."""
-        if row.body_hash not in (None, body_hash(message)):
+        if _hash_of(row, self._clock()) not in (None, body_hash(message)):
             raise IdReused("names another message already: a new message needs a new id")
         if row.owner:
             row = self._outbox.get(row.owner) or row
@@ -250,15 +250,20 @@ class Relay:
             return
         fields, hash = message.to_fields(), body_hash(message)
         key = Key.of_id(message.id) if message.id is not None and entry.keyed_by_id else entry.key
+        is_put = key == entry.key
         try:
             if message.id is not None and key != Key.of_id(message.id):
                 self._reserve_id(message, key)
             due = self._not_now(key, message, now)
             if due is not None:
-                self._renewing(lambda: self._outbox.add_pending(key, fields, now=now, due=due, body_hash=hash))
+                self._renewing(
+                    lambda: self._outbox.add_pending(key, fields, now=now, due=due, body_hash=hash, is_put=is_put)
+                )
                 return
             lease = self._attempts.lease()
-            row = self._renewing(lambda: self._outbox.claim(key, lease, now=now, fields=fields, body_hash=hash))
+            row = self._renewing(
+                lambda: self._outbox.claim(key, lease, now=now, fields=fields, body_hash=hash, is_put=is_put)
+            )
         except NotClaimed as known:
             self._settle(known.row, key, entry, hash, now)
             return
@@ -277,11 +282,12 @@ class Relay:
 
     def _settle(self, known: Row, key: Key, entry: Entry, hash: str, now: float) -> None:
         """A record whose message is known: the same one again, or another one with its id."""
-        if known.key == entry.key or (known.key == key and known.body_hash in (None, hash)):
+        known_hash = _hash_of(known, now)
+        if known.key == entry.key or (known.key == key and known_hash in (None, hash)):
             return  # the same record again
         if self._queue_up(entry, now):
             return
-        if known.body_hash not in (None, hash):
+        if known_hash not in (None, hash):
             self.park(entry.key, entry.raw, InvalidMessage("id", "names another message already"))
         else:
             # The same message in another row: this one is done, or it would hold up its group.
@@ -361,7 +367,7 @@ class Relay:
             try:
                 self._reserve_id(message, key)
             except NotClaimed as known:
-                if known.row.body_hash == body_hash(message):
+                if _hash_of(known.row, self._clock()) == body_hash(message):
                     return self._attempts.repeated(key, lease, known.row)
                 return self._attempts.fail(key, lease, row.progress, "id: names another message already", message)
         return self._attempts.run(row, lease, message, deadline, paced=True)
@@ -371,6 +377,16 @@ def body_hash(message: Message) -> str:
     """What tells whether two messages with one id are the same message."""
     fields = {name: value for name, value in message.to_fields().items() if name != "id"}
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def _hash_of(row: Row, now: float) -> str | None:
+    """The hash of a row's message, also where no door has taken it yet. None: the row does not tell."""
+    if row.body_hash is not None or not _is_untouched(row):
+        return row.body_hash
+    try:
+        return body_hash(read_row(row, now))
+    except (InvalidMessage, InvalidTask):
+        return ""  # of no message
 
 
 def read_row(row: Row, now: float) -> Message:
