@@ -15,7 +15,7 @@
     │   ├── ParametersUnavailable     ... the Parameter Store cannot be read
     │   │   └── ParameterMissing      ... or does not have the parameter
     │   └── TableUnavailable          ... the task table cannot be used
-    │       └── RowTooLarge           ... for a row that is as large as a row can be
+    │       └── RowUnfit              ... for a row that has no room, or holds what it should not
     ├── IdReused                      the id names a message with another body
     └── MessageInFlight               the id names a message that is being sent right now
 
@@ -43,7 +43,7 @@ __all__ = [
     "ParameterMissing",
     "ParametersUnavailable",
     "Refused",
-    "RowTooLarge",
+    "RowUnfit",
     "TableUnavailable",
     "ThreadNotFound",
     "Unavailable",
@@ -119,8 +119,8 @@ class TableUnavailable(Unavailable):
     """The task table cannot be reached."""
 
 
-class RowTooLarge(TableUnavailable):
-    """The row has no room for what is to be noted in it."""
+class RowUnfit(TableUnavailable):
+    """The row has no room for what is to be noted in it, or its writer put something else in that place."""
 
 
 class IdReused(BotteError):

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from . import aws
 from .delivery import NO_PROGRESS, Progress
-from .errors import Ambiguous, RowTooLarge, TableUnavailable, Unavailable
+from .errors import Ambiguous, RowUnfit, TableUnavailable, Unavailable
 from .row import KEPT_OWED, KEPT_SENT, Key, Lease, Row, content, failed, kept, key_attributes, owed, raw, to_attributes
 from .task import TASK_ID, is_task
 
@@ -29,6 +29,8 @@ _UNKNOWN = "attribute_not_exists(#Status) AND attribute_not_exists(OwnerPK)"
 _NEW = f"{_UNKNOWN} AND attribute_not_exists(Payload)"
 _OWED = "#Status IN (:pending, :sending) AND DueTs <= :now"
 _HELD = "#Status = :sending AND LeaseId = :lease"
+# What DynamoDB says of a row that is too large, and of a counter that is not a number.
+_UNFIT = ("size", "incorrect data type")
 
 
 class NotClaimed(Exception):
@@ -140,7 +142,7 @@ class Outbox:
     def adopt(self, key: Key, *, now: float, raw_body: str | None = None) -> None:
         """Makes a row that no door has taken one that is due now. Raises NotClaimed if a door was quicker."""
         once = {"TaskId": TASK_ID, "AcceptedTs": now} | (raw(raw_body) if raw_body is not None else {})
-        self._update(key, owed(now), _UNKNOWN, once=once)
+        self._update(key, {**owed(now), "Attempts": 0}, _UNKNOWN, once=once)
 
     def redrive(self, key: Key, *, now: float) -> None:
         """Makes a parked row due now. Raises NotClaimed if it is not parked."""
@@ -259,10 +261,10 @@ class Outbox:
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except RowTooLarge:
+        except RowUnfit:
             if "Answer" in sets:
                 sets = {name: value for name, value in sets.items() if name != "Answer"}
-                return self._update(key, sets, condition, values, remove=remove, count=count)
+                return self._update(key, sets, condition, values, once=once, remove=remove, count=count)
             if "Payload" not in once:
                 raise
             return self._replace(key, {**once, **sets, **({count: 1} if count else {})})
@@ -308,8 +310,8 @@ class Outbox:
             reason = aws.explain(error)
             if reason == "ConditionalCheckFailedException":
                 raise NotClaimed(Row(error.response.get("Item", {}))) from None
-            if reason == "ValidationException" and "size" in str(error):
-                raise RowTooLarge(f"a row of the table {self._table_name} is too large") from None
+            if reason == "ValidationException" and any(words in str(error) for words in _UNFIT):
+                raise RowUnfit(f"a row of the table {self._table_name} cannot be changed") from None
             raise TableUnavailable(f"the table {self._table_name} cannot be used: {reason}") from None
         return answer
 

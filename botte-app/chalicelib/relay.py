@@ -25,7 +25,7 @@ from .errors import (
     InvalidTask,
     MessageInFlight,
     Refused,
-    RowTooLarge,
+    RowUnfit,
     TableUnavailable,
     Unavailable,
 )
@@ -342,10 +342,10 @@ class Relay:
                     self._outbox.adopt(earlier.key, now=self._clock())
                 except NotClaimed:
                     pass  # a door was quicker
-                except RowTooLarge:
+                except RowUnfit:
                     break  # its own event makes room in it
                 continue
-            if earlier is not None and earlier.due_ts is not None:
+            if earlier is not None and "UnsentSK" in earlier.item:
                 continue  # a door took it between the two reads: now it is the head
             outcome = self._retry(head.key, deadline)
             if outcome is None or isinstance(outcome, Accepted):
@@ -363,6 +363,10 @@ class Relay:
             message = read_row(row, self._clock())
         except (InvalidMessage, InvalidTask) as error:
             return self._attempts.fail(key, lease, row.progress, str(error))
+        except Exception:
+            # A fault of ours: it would be the same the next time, and end each run.
+            _log.exception("internal error while a row was read", extra={"id": key.sort})
+            return self._attempts.fail(key, lease, row.progress, "internal error")
         if message.id is not None and key != Key.of_id(message.id):
             try:
                 self._reserve_id(message, key)
@@ -402,4 +406,4 @@ def read_item(item: Mapping[str, Any], now: float) -> Message:
 
 
 def _is_untouched(row: Row) -> bool:
-    return row.status is None and row.owner is None and is_task(row.item)
+    return not {"Status", "OwnerPK"} & row.item.keys() and is_task(row.item)

@@ -54,15 +54,15 @@ class Row:
 
     @property
     def due_ts(self) -> float | None:
-        return float(self.item["DueTs"]["N"]) if "DueTs" in self.item else None
+        return self._number("DueTs")
 
     @property
     def accepted_ts(self) -> float | None:
-        return float(self.item["AcceptedTs"]["N"]) if "AcceptedTs" in self.item else None
+        return self._number("AcceptedTs")
 
     @property
     def attempts(self) -> int:
-        return int(self.item["Attempts"]["N"]) if "Attempts" in self.item else 0
+        return int(self._number("Attempts") or 0)
 
     @property
     def lease_id(self) -> str | None:
@@ -90,24 +90,36 @@ class Row:
     @property
     def progress(self) -> Progress:
         ids = self.item.get("TelegramMessageId", {})
-        numbers = [ids["N"]] if "N" in ids else [each["N"] for each in ids.get("L", [])]
-        answer = self._string("Answer")
+        numbers = [each["N"] for each in (ids, *ids.get("L", [])) if "N" in each]
+        plain_from = self._number("PlainFrom")
         return Progress(
             message_ids=tuple(int(number) for number in numbers),
-            answer=json.loads(answer) if answer else None,
-            mended=tuple(each["S"] for each in self.item.get("Mended", {}).get("L", [])),
-            plain_from=int(self.item["PlainFrom"]["N"]) if "PlainFrom" in self.item else None,
+            answer=self._answer,
+            mended=tuple(each["S"] for each in self.item.get("Mended", {}).get("L", []) if "S" in each),
+            plain_from=None if plain_from is None else int(plain_from),
         )
+
+    @property
+    def _answer(self) -> Mapping[str, Any] | None:
+        try:
+            answer = json.loads(self._string("Answer") or "null")
+        except ValueError:
+            return None
+        return answer if isinstance(answer, dict) else None
 
     def expired(self, now: float) -> bool:
         """Whether the row is done and its time is over; DynamoDB may take two days to delete it."""
-        expiration = self.item.get("ExpirationTs", {}).get("N")
+        expiration = self._number("ExpirationTs")
         done = self.status in ("SENT", "FAILED") or self.owner is not None
-        return done and expiration is not None and float(expiration) <= now
+        return done and expiration is not None and expiration <= now
 
     def _string(self, name: str) -> str | None:
         value = self.item.get(name, {}).get("S")
         return str(value) if value is not None else None
+
+    def _number(self, name: str) -> float | None:
+        value = self.item.get(name, {}).get("N")
+        return float(value) if value is not None else None
 
 
 @dataclass(frozen=True)

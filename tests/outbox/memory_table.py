@@ -34,7 +34,7 @@ class MemoryTable:
         self._due: list[tuple[float, str, str]] = []
 
     def put_item(self, *, Item: Item, **options: Any) -> dict[str, Any]:
-        self._check("PutItem", Item, options)
+        self._check(Item, options)
         self._replace(Item, dict(Item))
         return {}
 
@@ -44,12 +44,12 @@ class MemoryTable:
         return {"Item": found} if found else {}
 
     def delete_item(self, *, Key: Item, **options: Any) -> dict[str, Any]:
-        self._check("DeleteItem", Key, options)
+        self._check(Key, options)
         self._replace(Key, None)
         return {}
 
     def update_item(self, *, Key: Item, UpdateExpression: str, **options: Any) -> dict[str, Any]:
-        self._check("UpdateItem", Key, options)
+        self._check(Key, options)
         old = self._find(Key) or Key
         new = dict(old)
         names, values = options.get("ExpressionAttributeNames", {}), options.get("ExpressionAttributeValues", {})
@@ -96,15 +96,18 @@ class MemoryTable:
             if "DueTs" in new:
                 insort(self._due, (_plain(new["DueTs"]), partition, sort))
 
-    def _check(self, operation: str, key: Item, options: Mapping[str, Any]) -> None:
+    def _check(self, key: Item, options: Mapping[str, Any]) -> None:
         item = self._find(key)
         expression = options.get("ConditionExpression")
         if expression is None or _condition(expression, options)(item or {}):
             return
-        error: Any = {"Error": {"Code": "ConditionalCheckFailedException"}}
-        if item is not None and options.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
-            error["Item"] = item
-        raise ClientError(error, operation)
+        seen = {"Item": item} if options.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and item else {}
+        raise _refusal("ConditionalCheckFailedException", "The conditional request failed", **seen)
+
+
+def _refusal(code: str, message: str, **more: Any) -> ClientError:
+    error: Any = {"Error": {"Code": code, "Message": message}, **more}
+    return ClientError(error, "UpdateItem")
 
 
 def _plain(attribute: Mapping[str, Any]) -> Any:
@@ -116,6 +119,8 @@ def _apply(verb: str, part: str, old: Item, new: Item, names: Mapping[str, str],
         new.pop(names.get(part, part), None)
     elif verb == "ADD":
         name, value = part.split()
+        if "N" not in old.get(name, values[value]):
+            raise _refusal("ValidationException", "An operand in the update expression has an incorrect data type")
         total = int(old.get(name, {"N": "0"})["N"]) + int(values[value]["N"])
         new[names.get(name, name)] = {"N": str(total)}
     else:
