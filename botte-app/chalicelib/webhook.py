@@ -46,15 +46,18 @@ def _post_update(relay: Relay, outbox: Outbox, parameters: Parameters, request: 
     if not names:
         _log.warning("an update from a chat that is not configured", extra={"chat_id": chat_id})
         return handled
-    reply = Message(
-        text=_reply(outbox, text, now), id=f"telegram-update-{update_id}", chat=names[0], message_thread_id=thread_id
-    )
     try:
+        reply = Message(
+            text=_reply(outbox, text, now),
+            id=f"telegram-update-{update_id}",
+            chat=names[0],
+            message_thread_id=thread_id,
+        )
         relay.send(reply, deadline=now + ANSWER_SECONDS, spare_id=relay.new_id())
     except Unavailable:
         raise
-    except BotteError as error:
-        # It was answered before, is being answered right now, or the chat does not take the answer.
+    except (BotteError, InvalidMessage) as error:
+        # It was answered before, is being answered right now, or cannot be said, or not in this chat.
         _log.warning("no reply to an update", extra={"update_id": update_id, "reason": error.reason})
     return handled
 
