@@ -76,6 +76,10 @@ def test_a_delivered_message_gives_telegrams_message(telegram: FakeTelegram) -> 
         pytest.param(
             api_error(400, "Bad Request: wrong file identifier/HTTP URL specified"), MediaNotFetched, id="400_media_url"
         ),
+        pytest.param(api_error(400, "Bad Request: WEBPAGE_CURL_FAILED"), MediaNotFetched, id="400_media_curl"),
+        pytest.param(api_error(400, "Bad Request: WEBPAGE_MEDIA_EMPTY"), MediaNotFetched, id="400_media_empty"),
+        pytest.param(api_error(400, "Bad Request: IMAGE_PROCESS_FAILED"), MediaNotFetched, id="400_media_image"),
+        pytest.param(api_error(400, "Bad Request: PHOTO_INVALID_DIMENSIONS"), MediaNotFetched, id="400_media_size"),
         pytest.param(
             api_error(400, "Bad Request: group chat was upgraded", migrate_to_chat_id=-1009),
             ChatMigrated,

@@ -41,7 +41,16 @@ _NOT_SENT = (
 )
 _MARKUP = ("can't parse entities", "can't parse caption entities", "can't parse message text")
 _THREAD = ("message thread not found", "topic_closed", "topic_deleted", "topic closed")
-_MEDIA = ("wrong file identifier/http url", "failed to get http url content", "wrong type of the web page content")
+_MEDIA = (
+    "wrong file identifier/http url",
+    "failed to get http url content",
+    "wrong type of the web page content",
+    # Of what it fetched, or could not fetch, in the words of the API below: https://core.telegram.org/method/messages.sendMedia
+    "webpage_curl_failed",
+    "webpage_media_empty",
+    "image_process_failed",
+    "photo_invalid_dimensions",
+)
 
 _log = logging.getLogger("botte.telegram")
 
