@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.attempt import Accepted, Delivered
-from chalicelib.errors import ChatMigrated, MarkupRefused, ParametersUnavailable, Unavailable
+from chalicelib.errors import ChatMigrated, MarkupRefused, ParametersUnavailable, ThreadNotFound, Unavailable
 from chalicelib.message import Message
 from chalicelib.outbox import Outbox
 from chalicelib.records import from_queue, from_stream
@@ -124,6 +124,26 @@ def test_a_split_message_stops_in_time_and_goes_on_later(
     assert [text[0] for text in sender.texts] == ["a", "b"]
     relay.redeliver(deadline=clock() + PLENTY)
     assert [text[0] for text in sender.texts] == ["a", "b", "c"]
+    assert table.statuses() == {"k1": "SENT"}
+
+
+def test_a_message_that_takes_too_long_to_mend_is_kept_as_far_as_it_is_mended(
+    new_relay: NewRelay, table: Table, clock: Clock
+) -> None:
+    class Slow(Script):
+        def call(self, *arguments: Any, **more: Any) -> dict[str, Any]:
+            clock.now += 9
+            return super().call(*arguments, **more)
+
+    sender = Slow(clock, MarkupRefused("can't parse"), ThreadNotFound("not found"))
+    message = Message(text="<b>x", parse_mode="HTML", message_thread_id=5)
+    relay, deadline = new_relay(sender=sender), clock() + 27
+    outcome = relay.send(message, deadline=deadline, spare_id="k1")
+    assert isinstance(outcome, Accepted)
+    assert clock() <= deadline
+    assert table.row("k1")["Mended"] == [{"S": "parse_mode"}, {"S": "message_thread_id"}]
+    relay.redeliver(deadline=clock() + PLENTY)
+    assert len(sender.calls) == 3
     assert table.statuses() == {"k1": "SENT"}
 
 

@@ -74,8 +74,6 @@ class Attempts:
             until = self._clock() + self._lease_seconds
             with _unnoted(key):
                 self._outbox.note(key, lease, progress, until=until)
-            if not self._courier.has_time(deadline):
-                raise Unavailable("no time left for all its parts", retry_after=0.0)
 
         delivery = Delivery(message, row.progress, note=note)
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from .delivery import Delivery
 from .errors import BotTokenRejected, Refused, Unavailable
@@ -16,6 +17,19 @@ PRIVATE_CHAT_INTERVAL_SECONDS = 1.0
 GROUP_CHAT_INTERVAL_SECONDS = 3.0
 
 _log = logging.getLogger("botte.courier")
+
+
+class _InTime:
+    """A sender that begins no call without time for it: mending a message takes several, as its parts do."""
+
+    def __init__(self, sender: Sender, has_time: Callable[[], bool]) -> None:
+        self._sender = sender
+        self._has_time = has_time
+
+    def call(self, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None = None) -> Any:
+        if not self._has_time():
+            raise Unavailable("no time left to send it", retry_after=0.0)
+        return self._sender.call(method, fields, file)
 
 
 class Courier:
@@ -70,10 +84,8 @@ class Courier:
                 if slept > MAX_SLEEP_SECONDS:
                     raise Unavailable("Telegram asked to wait", retry_after=wait)
                 self._wait(wait, deadline)
-            if not self.has_time(deadline):
-                raise Unavailable("no time left to send it", retry_after=0.0)
             try:
-                delivery.run(self._sender, chat_id)
+                delivery.run(_InTime(self._sender, lambda: self.has_time(deadline)), chat_id)
                 return
             except BotTokenRejected as error:
                 self._alarm(error)
