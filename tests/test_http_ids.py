@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.doors import Clock, Doors, Table, event, texts
+from tools.dev.aws import EmbeddedAws
 from tools.dev.fake_telegram import FakeTelegram
 
 
@@ -207,6 +208,12 @@ def test_an_unknown_id_is_not_found(doors: Doors) -> None:
     answer = doors.get("/message/nothing")
     assert answer.status_code == 404
     assert answer.json()["Code"] == "NotFoundError"
+
+
+def test_for_an_id_that_no_message_can_have_the_table_is_not_asked(doors: Doors, aws: EmbeddedAws) -> None:
+    # DynamoDB would refuse a key of this length, as if the table could not be used.
+    assert doors.get("/message/" + "k" * 3000).status_code == 404
+    assert aws.calls.of("DynamoDB") == 0
 
 
 @pytest.mark.parametrize("id", ["a/b?c%20#d", "a%2Fb", "50%", "a+b", "a;b=c&d", '"\\<>^`{|}~', "k" * 255, "!" * 255])

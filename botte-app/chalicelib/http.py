@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 
 from .attempt import Accepted
 from .errors import IdReused, InvalidMessage, MessageInFlight, Refused, Unavailable
-from .message import MAX_BODY_BYTES, Message, parse_json
+from .message import MAX_BODY_BYTES, MAX_ID_CHARACTERS, Message, parse_json
 from .relay import Relay
 from .settings import Parameters
 
@@ -67,7 +67,8 @@ def _post_message(relay: Relay, parameters: Parameters, request: Any, now: float
 def _get_message(relay: Relay, parameters: Parameters, request: Any, id: str) -> Answer:
     _authenticate(parameters, request.headers)
     # API Gateway has decoded the path; Chalice's local server has not.
-    status = relay.status(id) or relay.status(unquote(id))
+    ids = [each for each in dict.fromkeys((id, unquote(id))) if len(each) <= MAX_ID_CHARACTERS]
+    status = next(filter(None, map(relay.status, ids)), None)
     if status is None:
         raise HttpError(404, "NotFoundError", "no message is kept under this id")
     return Answer(status, {}, 200)

@@ -29,7 +29,8 @@ CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 10.0
 CALL_SECONDS = CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS
 
-# A connection that lay idle for longer, perhaps in a frozen Lambda, may be dead without our knowing.
+# A connection that lay idle for longer, perhaps in a frozen Lambda, may be dead without our knowing. By the wall clock:
+# the monotonic one may stand still while the Lambda is frozen.
 _MAX_IDLE_SECONDS = 60.0
 _DEFAULT_RETRY_AFTER_SECONDS = 5.0
 
@@ -106,7 +107,7 @@ class Telegram:
             maxsize=4, retries=False, timeout=urllib3.Timeout(connect=connect_timeout, read=read_timeout)
         )
         self._pool.pool_classes_by_scheme = {"http": urllib3.HTTPConnectionPool, "https": _HttpsConnectionPool}
-        self._last_used = time.monotonic()
+        self._last_used = time.time()
 
     def call(self, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None = None) -> Any:
         """Calls a Bot API method and returns its ``result``.
@@ -124,7 +125,7 @@ class Telegram:
             return self._post(fresh, method, fields, file)
 
     def _post(self, token: str, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None) -> Any:
-        now = time.monotonic()
+        now = time.time()
         if now - self._last_used > _MAX_IDLE_SECONDS:
             self._pool.clear()
         self._last_used = now
