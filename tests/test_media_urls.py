@@ -55,6 +55,22 @@ from chalicelib.message import InvalidMessage, Message
         "https://example.com/a\nb",
         "https://example.com\\@127.0.0.1/",
         "https://example.com/\u202e",
+        "https://127.0.0.\uff11/",
+        "https://127.0.0\u30021/",
+        "https://127.0.0.%31/",
+        "https://127.0.0.1%00.example.org/",
+        "https://a.\uff4cocalhost/",
+        "https://metadata.google.intern%61l/",
+        "https://x.local%2e/",
+        "https://localhost.localdomain/",
+        "https://224.0.0.1/",
+        "https://[ff02::1]/",
+        "https://[fec0::1]/",
+        "https://[::127.0.0.1]/",
+        "https://[::ffff:0:127.0.0.1]/",
+        "https://[64:ff9b::7f00:1]/",
+        "https://[2002:7f00:1::]/",
+        "https://[2001:0:7f00:1::]/",
         "https://.example.com/",
         "https://example..com/",
     ],
@@ -65,6 +81,12 @@ def test_only_public_https_addresses_are_taken_for_media(field: str, url: str) -
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize("host", ["localtest.me", "example.local.com", "10.example.com", "1.1.1.1.example"])
-def test_a_name_that_only_looks_like_a_private_one_is_taken(host: str) -> None:
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localtest.me", "example.local.com", "10.example.com", "1.1.1.1.example"),
+        *("münchen.example", "a_b.example", "1.1.1.1", "[2606:4700::1111]"),
+    ],
+)
+def test_a_public_host_is_taken_also_where_it_looks_like_a_private_one(host: str) -> None:
     assert Message.from_fields({"photo": f"https://{host}/"}, now=0).photo == f"https://{host}/"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.doors import Doors, Table, item, queue_record, texts
+from tests.doors import Doors, Table, item, queue_record, stream_record, texts
 from tools.dev.aws import EmbeddedAws
 from tools.dev.fake_telegram import FakeTelegram
 from tools.ops.__main__ import main
@@ -37,6 +37,13 @@ def test_failed_lists_each_parked_message_with_its_reason(
     assert "one  400 Bad Request: chat not found  'message one'" in first
     assert "two  text: must be a string, not a number  '{\"text\": 5}'" in second
     assert count == "2 messages are parked on local"
+
+
+def test_a_key_that_a_sender_chose_forges_no_line(doors: Doors, capsys: pytest.CaptureFixture[str]) -> None:
+    doors.stream(stream_record(item({"text": {"N": "5"}}, sort_key="x\n2026-01-01  forged\x1b[31m")))
+    assert run("failed") == 0
+    line, _ = capsys.readouterr().out.splitlines()
+    assert r"x\n2026-01-01  forged\x1b[31m  text: must be a string" in line
 
 
 def test_redrive_sends_all_parked_messages_again(

@@ -31,7 +31,7 @@ _NONCHARACTERS = re.compile(
 )
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-_PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+_PRIVATE_SUFFIXES = (".localhost", ".localdomain", ".local", ".internal", ".lan", ".home.arpa")
 
 
 class InvalidMessage(ValueError):
@@ -293,13 +293,24 @@ def _is_public(host: str) -> bool:
     import ipaddress
 
     try:
-        return ipaddress.ip_address(host).is_global
+        # As a resolver would look it up: a full-width digit or dot is one like any other.
+        host = host.encode("idna").decode()
+        address = ipaddress.ip_address(host)
+    except UnicodeError:
+        return False
     except ValueError:
         pass
+    else:
+        if isinstance(address, ipaddress.IPv6Address):
+            # Of IPv6 only what is routed on the Internet, and none that carries an IPv4 address in it.
+            # https://www.iana.org/assignments/ipv6-address-space
+            if address not in ipaddress.ip_network("2000::/3") or address.sixtofour or address.teredo:
+                return False
+        return address.is_global and not address.is_multicast
     labels = host.split(".")
     # A last label of digits makes the whole an IPv4 address in some spelling: 127.1, 0x7f.1, 2130706433.
     # https://url.spec.whatwg.org/#ends-in-a-number-checker
-    if len(labels) < 2 or not all(labels) or _NUMERIC_LABEL.fullmatch(labels[-1]):
+    if len(labels) < 2 or not all(labels) or "%" in host or _NUMERIC_LABEL.fullmatch(labels[-1]):
         return False
     return not host.endswith(_PRIVATE_SUFFIXES)
 

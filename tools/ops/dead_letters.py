@@ -19,7 +19,7 @@ def list_failed(outbox: Outbox, stage: str) -> int:
     """Prints a line for each parked message, and how many there are."""
     rows = _read(outbox, "FAILED")
     for row in rows:
-        print(f"{_parked_at(row)}  {row.key.sort}  {row.last_error}  {_text(row)!r}")
+        print(f"{_parked_at(row)}  {_line(row.key.sort)}  {_line(str(row.last_error))}  {_text(row)!r}")
     print(_count(len(rows), "is", "are", f"parked on {stage}"))
     return 0
 
@@ -56,6 +56,11 @@ def _read(outbox: Outbox, *statuses: str | None) -> list[Row]:
 def _parked_at(row: Row) -> str:
     at = float(row.item["ExpirationTs"]["N"]) - KEPT_FAILED
     return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _line(text: str) -> str:
+    """The text in one line, fit for a terminal."""
+    return repr(text)[1:-1]
 
 
 def _text(row: Row) -> str:
