@@ -90,6 +90,33 @@ def test_a_head_that_fails_when_it_is_redelivered_lets_its_group_go_on(
     assert table.statuses() == {"a": "FAILED", "b": "SENT", "c": "SENT"}
 
 
+@pytest.mark.parametrize("group_comes_first", [False, True])
+def test_a_message_whose_id_is_the_name_of_a_group_does_not_stand_in_its_way(
+    doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock, group_comes_first: bool
+) -> None:
+    telegram.set_fault({"kind": "down"})
+    arrivals = [
+        lambda: doors.post({"text": "later", "id": "g", "deliver_at": int(clock()) + 7200}),
+        lambda: doors.stream(*[grouped(table, name) for name in ("f", "h", "i")]),
+    ]
+    for arrive in reversed(arrivals) if group_comes_first else arrivals:
+        arrive()
+    telegram.set_fault({"kind": "none"})
+    clock.now += 3600
+    relay.redeliver(deadline=clock() + 60)
+    assert texts(telegram.messages) == ["f", "h", "i"]
+    assert table.statuses()["g"] == "PENDING"
+
+
+def test_a_message_whose_id_is_the_name_of_a_group_hides_no_item_before_it(
+    doors: Doors, telegram: FakeTelegram, table: Table
+) -> None:
+    assert doors.post({"text": "other", "id": "g"}).status_code == 200
+    grouped(table, "f")  # no event has come for it yet
+    doors.stream(grouped(table, "h"))
+    assert table.statuses() == {"f": None, "g": "SENT", "h": "PENDING"}
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations("abc")), ids="".join)
 def test_events_that_come_in_another_order_do_not_change_the_order(
     doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock, order: tuple[str, ...]

@@ -7,7 +7,7 @@ that owes a delivery also has an ``UnsentSK``, so that the local index ``unsent`
 consistent read, whatever the group's history. A row that was put by somebody else has no ``Status`` until a door
 takes it.
 
-Each method but ``due``, ``scan`` and ``count`` makes exactly one call; each raises TableUnavailable. Times are
+Each method but ``previous``, ``due``, ``scan`` and ``count`` makes exactly one call; each raises TableUnavailable. Times are
 epoch seconds, and passed in.
 """
 
@@ -189,9 +189,13 @@ class Outbox:
         return self._first("PK = :pk", {":pk": partition}, IndexName="unsent")
 
     def previous(self, key: Key) -> Row | None:
-        """The row just before this one in its group."""
+        """The row just before this one in its group.
+
+        That of a message whose ``id`` is the group's name lies among them, and is passed over, with a second call.
+        """
         values = {":pk": key.partition, ":sk": key.sort}
-        return self._first("PK = :pk AND SK < :sk", values, ScanIndexForward=False)
+        row = self._first("PK = :pk AND SK < :sk", values, ScanIndexForward=False)
+        return row if row is None or row.key.in_group else self.previous(row.key)
 
     def due(self, now: float) -> Iterator[Key]:
         """The keys of the rows that are due, the longest overdue first; one call for each page of them."""

@@ -33,7 +33,7 @@ class Key(NamedTuple):
 
     @property
     def in_group(self) -> bool:
-        """Whether other rows may share the partition key."""
+        """Whether the row has its place in a group. One whose sort key is the group's name is a message of its own."""
         return self.partition != GROUP_PREFIX + self.sort
 
 
