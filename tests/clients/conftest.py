@@ -50,7 +50,6 @@ class RunningTwin:
             "BOTTE_TABLE": "botte-local-tasks",
             "BOTTE_QUEUE": "botte-local-messages",
             "AWS_ENDPOINT_URL": self.aws_url,
-            "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",

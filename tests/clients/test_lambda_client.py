@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -120,10 +121,13 @@ def test_missing_permission_credentials_and_region_are_told(aws_proxy: Proxy, mo
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(AuthenticationError, match="credentials"):
         BotteLambdaClient().send_message("x")
-    monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    with pytest.raises(NotFound, match="AWS_REGION"):
+    with pytest.raises(NotFound, match="the region is missing") as caught:
         BotteLambdaClient()
+    variable = re.search(r"set (\w+)", str(caught.value))
+    assert variable
+    monkeypatch.setenv(variable[1], "us-east-1")
+    assert BotteLambdaClient()
 
 
 def test_dns_failure_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:

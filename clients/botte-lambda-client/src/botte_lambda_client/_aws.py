@@ -82,9 +82,11 @@ def _translation(what: str, error: Exception) -> BotteError:
         if code in _NOT_ALLOWED:
             return AuthenticationError(f"{what}: {error}; check the AWS credentials and their permissions")
         if code in _NOT_THERE:
-            return NotFound(f"{what} does not exist in this AWS account and region: check its name, and AWS_REGION")
+            return NotFound(
+                f"{what} does not exist in this AWS account and region: check its name, and AWS_DEFAULT_REGION"
+            )
     if isinstance(error, _NO_CREDENTIALS):
         return AuthenticationError(f"{what}: {error}; give AWS credentials, in the environment or with a session")
     if isinstance(error, NoRegionError):
-        return NotFound(f"{what}: the region is missing; set AWS_REGION, or pass a session that has one")
+        return NotFound(f"{what}: the region is missing; set AWS_DEFAULT_REGION, or pass a session that has one")
     return Unavailable(f"{what}: {error}")
