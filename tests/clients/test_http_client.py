@@ -24,7 +24,7 @@ from botte_http_client import (
     Refused,
     Unavailable,
 )
-from tests.clients.conftest import RunningTwin, arrived, texts_about
+from tests.clients.conftest import TOKEN, RunningTwin, arrived, texts_about
 from tests.clients.servers import Proxy, Step, answer, cut, half, hang, swallow
 from tools.dev.fake_telegram import FakeTelegram
 
@@ -128,6 +128,7 @@ def test_a_message_that_is_being_sent_for_long_is_accepted(client: BotteHttpClie
         (403, {"Code": "ForbiddenError", "Message": "wrong token"}, AuthenticationError, "BOTTE_TOKEN"),
         (403, {"message": "Forbidden"}, AuthenticationError, "Forbidden"),
         (403, {"message": "Missing Authentication Token"}, NotFound, "base_url"),
+        (403, {"message": "'x' not a valid key=value pair in Authorization header: 'x'."}, NotFound, "base_url"),
         (404, {"message": "Not Found"}, NotFound, "base_url"),
         (404, b"<html>", NotFound, "base_url"),
         (301, b"", NotFound, "base_url"),
@@ -245,6 +246,21 @@ def test_the_token_is_in_no_error_repr_or_log(http_proxy: Proxy, caplog: pytest.
         texts += [str(caught.value), str(caught.getrepr(style="value", chain=True))]
     assert http_proxy.requests[0].headers["Authorization"] == f"Bearer {CANARY}"
     assert CANARY not in "".join([*texts, caplog.text])
+
+
+@pytest.mark.parametrize("status", [401, 403, 500, 503])
+def test_a_token_that_an_answer_repeats_is_not_shown(http_proxy: Proxy, status: int) -> None:
+    http_proxy.follow(answer(status, {"message": f"got Authorization: Bearer {CANARY}, which is wrong"}))
+    with BotteHttpClient(http_proxy.url, CANARY, retries=0) as client, pytest.raises(BotteError) as caught:
+        client.send_message("x")
+    assert "which is wrong" in str(caught.value)
+    assert CANARY not in str(caught.getrepr(style="value", chain=True))
+
+
+def test_a_wrong_path_is_not_found_and_the_token_not_shown(twin: RunningTwin) -> None:
+    with BotteHttpClient(f"{twin.http_url}/nowhere") as client, pytest.raises(NotFound, match="base_url") as caught:
+        client.send_message("x")
+    assert TOKEN not in str(caught.value)
 
 
 @pytest.mark.parametrize("token", [f"{CANARY}\nX-Header: x", f"{CANARY}\u20ac", f"{CANARY}\x00"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ _LOST = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
+_WRONG_PATH = re.compile("^Missing Authentication Token$|Authorization header")
 
 
 class BotteHttpClient(Client):
@@ -158,6 +160,7 @@ class BotteHttpClient(Client):
 class _Answer:
     status: int
     json: dict[str, Any]
+    text: str
     retry_after: float | None
     base_url: str
 
@@ -167,7 +170,12 @@ class _Answer:
             parsed = json.loads(response.content)
         except ValueError:
             parsed = None
-        return cls(response.status_code, parsed if isinstance(parsed, dict) else {}, _seconds(response), base_url)
+        found = parsed if isinstance(parsed, dict) else {}
+        text = str(found.get("Message") or found.get("message") or "")
+        # API Gateway, and others on the way, may repeat what they were sent.
+        token = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
+        text = text.replace(token, "<api token>") if token else text
+        return cls(response.status_code, found, text, _seconds(response), base_url)
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.json:
@@ -176,14 +184,13 @@ class _Answer:
 
     def check(self) -> None:
         """Raises what the answer means, if it is not a good one. Only Botte's own errors have a ``Code``."""
-        own = "Code" in self.json
-        text = str(self.json.get("Message") or self.json.get("message") or "")
+        own, text = "Code" in self.json, self.text
         if self.status in (200, 202) and self.json:
             return
         if self.status in (400, 413, 415, 422) and own:
             raise read_invalid(text)
         # To a wrong path API Gateway says 403 as well.
-        if self.status in (401, 403) and text != "Missing Authentication Token":
+        if self.status in (401, 403) and (own or not _WRONG_PATH.search(text)):
             raise AuthenticationError(f"{text or 'the API token is not taken'}: check api_token, or BOTTE_TOKEN")
         if self.status == 404 and own:
             raise NotFound(f"{text}: nothing was sent with it, or it was too long ago")
