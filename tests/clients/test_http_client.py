@@ -94,7 +94,9 @@ def test_retry_after_is_waited_for(client: BotteHttpClient, http_proxy: Proxy, f
     assert time.monotonic() - started >= 0.9
 
 
-@pytest.mark.parametrize("header", ["soon", "-1", "Mon, 99 Nov 2026 00:00:00 GMT"])
+@pytest.mark.parametrize(
+    "header", ["soon", "-1", "Mon, 99 Nov 2026 00:00:00 GMT", "Mon, 01 Jan 99999999999999 00:00:00 GMT"]
+)
 def test_retry_after_in_no_known_form_is_passed_over(client: BotteHttpClient, http_proxy: Proxy, header: str) -> None:
     http_proxy.follow(answer(429, {}, Retry_After=header))
     assert isinstance(client.send_message("after no while"), Delivered)
@@ -131,6 +133,7 @@ def test_a_message_that_is_being_sent_for_long_is_accepted(client: BotteHttpClie
         (403, {"message": "'x' not a valid key=value pair in Authorization header: 'x'."}, NotFound, "base_url"),
         (404, {"message": "Not Found"}, NotFound, "base_url"),
         (404, b"<html>", NotFound, "base_url"),
+        (409, {"message": "Conflict"}, NotFound, "base_url"),
         (301, b"", NotFound, "base_url"),
         (200, {"ok": True}, NotFound, "base_url"),
         (200, ["a", "list"], Unavailable, "not in JSON"),

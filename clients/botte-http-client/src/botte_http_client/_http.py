@@ -194,7 +194,7 @@ class _Answer:
             raise AuthenticationError(f"{text or 'the API token is not taken'}: check api_token, or BOTTE_TOKEN")
         if self.status == 404 and own:
             raise NotFound(f"{text}: nothing was sent with it, or it was too long ago")
-        if self.status == 409:
+        if self.status == 409 and own:
             raise _InFlight("a message with this id is being sent right now", retry_after=self.retry_after)
         if self.status == 502 and own:
             raise Refused(text.partition(": ")[2])
@@ -248,7 +248,7 @@ def _seconds(response: requests.Response) -> float | None:
         return float(value)
     try:
         date = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     date = date if date.tzinfo else date.replace(tzinfo=timezone.utc)
     return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
