@@ -169,7 +169,9 @@ def test_without_a_connection_the_message_is_not_accepted(url: str) -> None:
     assert caught.value.id
 
 
-@pytest.mark.parametrize("url", ["botte.example.com", "ftp://x", "https://", "http://user:pass@x", "http://x/?a=b"])
+@pytest.mark.parametrize(
+    "url", ["botte.example.com", "ftp://x", "https://", "http://user:pass@x", "http://x/?a=b", "http://x/#", " "]
+)
 def test_an_address_that_is_none_is_told_when_the_client_is_made(url: str) -> None:
     with pytest.raises(NotFound, match="base_url must be like"):
         BotteHttpClient(url)
@@ -179,6 +181,33 @@ def test_an_address_that_is_none_is_told_when_the_client_is_made(url: str) -> No
 def test_an_address_that_cannot_be_used_is_not_found(url: str) -> None:
     with pytest.raises(NotFound, match="base_url"):
         BotteHttpClient(url, retries=0).send_message("x")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("REQUESTS_CA_BUNDLE", "/no/such/file"), ("HTTPS_PROXY", "socks5://127.0.0.1:1")]
+)
+def test_an_environment_that_keeps_an_address_from_being_used_is_told(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(NotFound, match="proxies and certificates"):
+        BotteHttpClient("https://127.0.0.1:1", retries=0).send_message("x")
+
+
+def test_an_unreachable_proxy_is_unavailable_and_its_password_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{CANARY}@127.0.0.1:1")
+    with pytest.raises(Unavailable, match="ProxyError") as caught:
+        BotteHttpClient("https://botte.example.com", retries=0).send_message("x")
+    assert CANARY not in str(caught.getrepr(style="value", chain=True))
+
+
+@pytest.mark.parametrize("after", ["/", "//", "\n"])
+def test_an_address_may_end_in_slashes_or_a_newline(twin: RunningTwin, telegram: FakeTelegram, after: str) -> None:
+    with BotteHttpClient(twin.http_url + after) as client:
+        client.send_message("at an address")
+    arrived(telegram, "at an address")
 
 
 def test_telegram_down_is_accepted_and_the_status_tells(twin: RunningTwin, telegram: FakeTelegram) -> None:

@@ -67,7 +67,7 @@ class BotteHttpClient(Client):
         backoff: float = 0.5,
         max_wait: float = 30.0,
     ) -> None:
-        self._base_url = _checked_url(address("base_url", base_url, "BOTTE_URL"))
+        self._base_url = _checked_url(address("base_url", base_url, "BOTTE_URL").strip())
         self._token = _Token(api_token or os.environ.get("BOTTE_TOKEN") or "")
         self._timeout = (connect_timeout, read_timeout)
         self._retries, self._backoff, self._max_wait = retries, backoff, max_wait
@@ -149,8 +149,9 @@ class BotteHttpClient(Client):
                 raise NotFound(f"the certificate of {self._base_url} is not trusted: check base_url") from None
             reason = f"{self._base_url} gives no answer ({type(error).__name__}): check the connection, and base_url"
             raise Unavailable(reason) from None
-        except (requests.RequestException, ValueError) as error:
-            raise NotFound(f"{self._base_url} cannot be used ({type(error).__name__}): check base_url") from None
+        except (OSError, ValueError) as error:  # a RequestException is an OSError
+            check = "check base_url, and what the environment says of proxies and certificates"
+            raise NotFound(f"{self._base_url} cannot be used ({type(error).__name__}): {check}") from None
         answer = _Answer.of(response, self._base_url)
         answer.check()
         return answer
@@ -236,7 +237,7 @@ def _checked_url(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         raise wrong from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or "?" in url or "#" in url:
         raise wrong
     return url.rstrip("/")
 
