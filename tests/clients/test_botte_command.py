@@ -45,6 +45,14 @@ def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment, start_new_session=True, **{**pipes, **options})
 
 
+def in_shell(line: str) -> tuple[int, str]:
+    """Runs a line of bash with the command in it; gives the exit code and stderr."""
+    command = f'botte() {{ {sys.executable} -m botte_http_client "$@"; }}; {line}'
+    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0])}
+    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=30)
+    return done.returncode, done.stderr
+
+
 def test_send_says_that_it_is_delivered(botte: Botte, telegram: FakeTelegram) -> None:
     code, out, err = botte("send", "through the command")
     [message] = arrived(telegram, "through the command")
@@ -158,6 +166,47 @@ def test_endless_input_is_refused_and_not_read_to_its_end() -> None:
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err.count(b"\n")) == (2, b"", 1)
     assert words.wait(30) == -signal.SIGPIPE
+
+
+@pytest.mark.parametrize("redirection", ["<&-", "</dev/null"])
+def test_no_input_is_no_text(redirection: str) -> None:
+    assert in_shell(f"botte send - {redirection}") == (2, "botte: text: has nothing to show\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full", "| true"])
+def test_what_is_delivered_is_delivered_also_where_the_result_cannot_be_shown(
+    telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch, redirection: str, unbuffered: str
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    for options in ("", "--json "):
+        text = f"unseen {options}{redirection}"
+        code, err = in_shell(f"set -o pipefail; botte send {options}'{text}' {redirection}")
+        assert (code, err.count("\n")) == (0, 0 if redirection == ">&-" else 1), err
+        arrived(telegram, text)
+
+
+def test_a_status_that_cannot_be_shown_is_an_error_of_one_line(botte: Botte, telegram: FakeTelegram) -> None:
+    botte("send", "--id", "unseen-status", "x")
+    wanted = (1, "botte: standard input or output: No space left on device\n")
+    for command in ("status unseen-status", "status --json unseen-status", "--help"):
+        assert in_shell(f"botte {command} >/dev/full") == wanted
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", ">&- 2>&-"])
+def test_where_nobody_can_be_told_what_goes_wrong_the_code_stays(
+    monkeypatch: pytest.MonkeyPatch, redirection: str
+) -> None:
+    monkeypatch.setenv("BOTTE_TOKEN", "wrong")
+    assert in_shell(f"botte send x {redirection}")[0] == 3
+    assert in_shell(f"botte run -- sh -c 'echo out; echo err >&2; exit 7' {redirection}")[0] == 7
+
+
+def test_a_command_runs_also_without_standard_output_and_error(telegram: FakeTelegram) -> None:
+    script = "for n in 1 2 3; do echo out $n; sleep 0.1; echo err $n >&2; sleep 0.1; done; exit 7"
+    assert in_shell(f"botte run --name closed -- sh -c '{script}' <&- >&- 2>&-") == (7, "")
+    lines = texts_about(telegram, "closed", 1)[0].splitlines()
+    assert lines[1:] == ["out 1", "err 1", "out 2", "err 2", "out 3", "err 3"]
 
 
 @pytest.mark.parametrize("command", [[], ["send"], ["run"], ["status"]])

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from html import escape
@@ -33,6 +34,10 @@ _SHOWN_CHARACTERS = 3500  # with the first line it fits into one Telegram messag
 
 
 def main() -> None:
+    # Where standard input, output or error is closed, what is opened next would take its number.
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(spare)
     sys.exit(_exit_code(sys.argv[1:]))
 
 
@@ -46,12 +51,21 @@ def _exit_code(arguments: list[str]) -> int:
         return _complain(str(error), _EXIT_CODES[type(error)])
     except (click.Abort, KeyboardInterrupt):
         return _complain("interrupted", 130)
+    except OSError as error:
+        return _give_up_output(error, 1)
     return code or 0
 
 
 def _complain(reason: str, code: int) -> int:
-    click.echo(f"botte: {' '.join(reason.split())}", err=True)
+    with suppress(OSError):  # who cannot be told still gets the code
+        os.write(2, f"botte: {' '.join(reason.split())}\n".encode(errors="backslashreplace"))
     return code
+
+
+def _give_up_output(error: OSError, code: int) -> int:
+    # What is left in the buffer would be tried again at the end, and change the exit code.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return _complain(f"standard input or output: {error.strerror}", code)
 
 
 def _parsed(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
@@ -129,7 +143,10 @@ def send(url: str | None, /, text: str | None, html: bool, markdown: bool, as_js
     given = {name: value for name, value in fields.items() if value is not False}
     with BotteHttpClient(url) as client:
         result = client.send_message(_read_text(text), **given)
-    _show(result, as_json)
+    try:
+        _show(result, as_json)
+    except OSError as error:
+        _give_up_output(error, 0)  # Botte has the message: nobody shall send it again
 
 
 @botte.command()
@@ -201,13 +218,14 @@ def _read_text(text: str | None) -> str | None:
     if text != "-":
         return text
     # More than this is refused, and there may be no end to it.
-    return sys.stdin.buffer.read(MAX_BODY_BYTES).decode("utf-8", "replace").rstrip("\n")
+    with open(0, "rb", closefd=False) as standard_input:
+        return standard_input.read(MAX_BODY_BYTES).decode("utf-8", "replace").rstrip("\n")
 
 
 def _show(result: Delivered | Accepted, as_json: bool) -> None:
     if as_json:
         status = "delivered" if isinstance(result, Delivered) else "accepted"
-        click.echo(json.dumps({"status": status, **asdict(result)}, ensure_ascii=False))
+        click.echo(json.dumps({"status": status, **asdict(result)}))
     elif isinstance(result, Delivered):
         _print(("Delivered", "green"), f" as message {result.message_id}")
     else:
@@ -216,7 +234,10 @@ def _show(result: Delivered | Accepted, as_json: bool) -> None:
 
 def _print(styled: tuple[str, str], plain: str) -> None:
     """Prints a line, in colours where a person reads it."""
-    Console(soft_wrap=True).print(Text.assemble(styled, plain))
+    console = Console(soft_wrap=True)
+    with console.capture() as captured:  # to print it itself, it would exit where nobody reads
+        console.print(Text.assemble(styled, plain))
+    click.echo(captured.get(), nl=False)
 
 
 def _report(name: str, outcome: Outcome, lines: int) -> str:
