@@ -250,6 +250,24 @@ def test_a_batch_arrives_once_whatever_dynamodb_does(
     assert len(texts_about(telegram, word, 27)) == 27
 
 
+def test_a_message_of_a_batch_that_telegram_refused_meanwhile_keeps_no_other_back(
+    aws_proxy: Proxy, telegram: FakeTelegram
+) -> None:
+    def swallow_until_refused(request: Request) -> None:
+        request.pass_on()
+        key = request.json["RequestItems"][TABLE][0]["PutRequest"]["Item"]["SK"]["S"]
+        status_of(shared_client("dynamodb"), key, "FAILED")
+        request.cut()
+
+    aws_proxy.follow(swallow_until_refused)
+    telegram.set_fault({"kind": "forbidden"})
+    client = shared_client("dynamodb", **HURRY)
+    with pytest.raises(Refused, match="bot was blocked") as caught:
+        client.send_messages([Message(text="refused meanwhile"), Message(text="not held back", id="not-held-back")])
+    assert caught.value.unsent == ()
+    assert status_of(client, "not-held-back", "FAILED")
+
+
 def test_messages_with_an_id_are_put_one_by_one_on_condition(aws_proxy: Proxy, telegram: FakeTelegram) -> None:
     client = shared_client("dynamodb", **HURRY)
     client.send_message("with id 0", id="batch-0")

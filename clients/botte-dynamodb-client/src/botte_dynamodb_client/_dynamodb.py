@@ -142,10 +142,12 @@ class BotteDynamodbClient(AwsClient):
 
     def _send(self, tasks: Sequence[Task], together: Sequence[Task]) -> Iterator[Sequence[Task]]:
         """Puts the items, some of them together, and gives those that are in the table."""
+        done: set[Task] = set()
         for start in range(0, len(together), _BATCH):
-            yield from self._write(together[start : start + _BATCH])
+            for some in self._write(together[start : start + _BATCH]):
+                done.update(some)
+                yield some
         wrong: Exception | None = None
-        done = set(together)
         for task in [task for task in tasks if task not in done]:
             try:
                 self._put(task)
@@ -156,9 +158,9 @@ class BotteDynamodbClient(AwsClient):
             raise wrong
 
     def _write(self, tasks: Sequence[Task]) -> Iterator[Sequence[Task]]:
-        """Puts up to 25 items in one call, and again what DynamoDB leaves unprocessed.
+        """Puts up to 25 items in one call, and again what it leaves unprocessed; gives those that are in the table.
 
-        A call that fails may have put some of them: then all of it is put again one by one, on condition.
+        A call that fails may have put some of them: it is not repeated, and they are to be put on condition.
         """
         left = {task.request["SK"]["S"]: task for task in tasks}
         for attempt in range(self._retries + 1):
@@ -168,15 +170,12 @@ class BotteDynamodbClient(AwsClient):
             try:
                 answer = self._batch_client().batch_write_item(RequestItems={self._resource: requests})
             except (BotoCoreError, ClientError):
-                break
+                return
             unprocessed = [one for many in answer.get("UnprocessedItems", {}).values() for one in many]
             keys = {one["PutRequest"]["Item"]["SK"]["S"] for one in unprocessed}
             yield [left.pop(key) for key in list(left) if key not in keys]
             if not left:
                 return
-        for task in left.values():
-            self._put(task)
-            yield [task]
 
     def _batch_client(self) -> Any:
         """A boto3 client that repeats nothing.
