@@ -312,6 +312,19 @@ def test_an_id_in_a_batch_that_names_another_message_is_told_when_the_others_are
     arrived(telegram, "behind it")
 
 
+def test_a_table_with_another_key_and_a_region_that_is_none_are_not_found(twin: RunningTwin) -> None:
+    twin.boto3("dynamodb").create_table(
+        TableName="another-key",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    with pytest.raises(NotFound, match="the table another-key takes no message"):
+        BotteDynamodbClient("another-key").send_message("x")
+    with pytest.raises(NotFound, match="us esat"):
+        BotteDynamodbClient(session=boto3.Session(region_name="us esat"))
+
+
 def test_a_missing_table_and_a_missing_permission_are_told(aws_proxy: Proxy) -> None:
     with pytest.raises(NotFound, match="the table nothing does not exist"):
         BotteDynamodbClient("nothing").send_message("x")

@@ -109,6 +109,12 @@ def test_what_the_running_function_says_is_told(telegram: FakeTelegram) -> None:
     assert client.send_message("down", id="lambda-down") == Accepted("lambda-down")
 
 
+def test_a_name_that_no_function_can_have_is_not_found(aws_proxy: Proxy) -> None:
+    aws_proxy.follow(answer(400, {"message": "1 validation error detected"}, x_amzn_ErrorType="ValidationException"))
+    with BotteLambdaClient("bad name!") as client, pytest.raises(NotFound, match="takes no message"):
+        client.send_message("x")
+
+
 def test_an_unknown_function_is_not_found() -> None:
     with BotteLambdaClient("botte-local-nothing") as client, pytest.raises(NotFound, match="botte-local-nothing"):
         client.send_message("x")

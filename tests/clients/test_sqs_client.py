@@ -203,6 +203,9 @@ def test_a_missing_queue_and_a_missing_permission_are_told(aws_proxy: Proxy) -> 
     with pytest.raises(NotFound, match="the queue nothing does not exist"):
         BotteSqsClient("nothing").send_message("x")
     client = in_a_hurry()
+    aws_proxy.follow(answer(400, {"__type": "com.amazonaws.sqs#InvalidAddress", "message": "no queue"}))
+    with pytest.raises(NotFound, match="takes no message"):
+        client.send_message("x")
     aws_proxy.follow(answer(403, {"__type": "com.amazonaws.sqs#AccessDenied", "message": "no"}))
     with pytest.raises(AuthenticationError, match="permissions"):
         client.send_message("x")

@@ -14,8 +14,10 @@ from botocore.exceptions import (
     CredentialRetrievalError,
     NoCredentialsError,
     NoRegionError,
+    ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
+    ValidationError,
 )
 
 from ._client import AuthenticationError, BotteError, Client, NotFound, Unavailable
@@ -40,6 +42,14 @@ _NOT_ALLOWED = (
     "UnrecognizedClientException",
 )
 _NOT_THERE = ("ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+# The messages are valid: what AWS finds wrong is where they go, such as a table with another key.
+_NOT_BOTTE = (
+    "InvalidAddress",
+    "InvalidParameterValue",
+    "InvalidParameterValueException",
+    "UnsupportedOperation",
+    "ValidationException",
+)
 
 
 class AwsClient(Client):
@@ -85,8 +95,12 @@ def _translation(what: str, error: Exception) -> BotteError:
             return NotFound(
                 f"{what} does not exist in this AWS account and region: check its name, and AWS_DEFAULT_REGION"
             )
+        if code in _NOT_BOTTE:
+            return NotFound(f"{what} takes no message: {error}; check its name")
     if isinstance(error, _NO_CREDENTIALS):
         return AuthenticationError(f"{what}: {error}; give AWS credentials, in the environment or with a session")
     if isinstance(error, NoRegionError):
         return NotFound(f"{what}: the region is missing; set AWS_DEFAULT_REGION, or pass a session that has one")
+    if isinstance(error, (ParamValidationError, ValidationError)):
+        return NotFound(f"{what}: {error}; check its name, and the region")
     return Unavailable(f"{what}: {error}")
