@@ -121,6 +121,7 @@ def test_what_is_accepted_can_be_asked_for(botte: Botte, telegram: FakeTelegram)
         (["send", "x"], {"BOTTE_TOKEN": ""}, 3, "BOTTE_TOKEN"),
         (["send", "x"], {"BOTTE_URL": ""}, 4, "BOTTE_URL"),
         (["status", "nothing"], {}, 4, "no message is kept"),
+        (["status", ""], {}, 2, "id: must be"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_an_exit_code(

@@ -116,6 +116,15 @@ def test_an_invalid_message_is_refused_before_anything_leaves_the_machine(
             assert isinstance(caught.value, ValueError)
 
 
+@pytest.mark.parametrize("name", ["http", "dynamodb"])
+@pytest.mark.parametrize("id", ["", "two words", "x" * 256])
+def test_the_status_of_what_is_no_id_is_not_asked_for(name: str, id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOTTE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with make_client(name) as client, pytest.raises(package(name).InvalidMessage, match="id: must be"):
+        client.get_status(id)
+
+
 @pytest.mark.parametrize(
     ("name", "variable"),
     [("http", "BOTTE_URL"), ("lambda", "BOTTE_FUNCTION"), ("dynamodb", "BOTTE_TABLE"), ("sqs", "BOTTE_QUEUE")],

@@ -155,6 +155,11 @@ def make_message(given: Mapping[str, Any], spare_id: str | None = None) -> Messa
     return message
 
 
+def check_id(id: str) -> None:
+    """Raises InvalidMessage for what cannot be the id of a message."""
+    Message(text="-", id=id)
+
+
 def to_json(message: Message) -> str:
     return json.dumps(message.to_fields(), ensure_ascii=False)
 

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ._aws import AwsClient, make_client, translated
 from ._batch import OnProgress, Task, check_group, follow
-from ._client import Accepted, NotFound, Refused, Status, address, make_message, naming, pause
+from ._client import Accepted, NotFound, Refused, Status, address, check_id, make_message, naming, pause
 from ._ksuid import next_ksuid
 from ._message import InvalidMessage, Message
 from ._task import GROUP_PREFIX, to_item
@@ -99,7 +99,11 @@ class BotteDynamodbClient(AwsClient):
         return follow(tasks, self._send(tasks, together), on_progress)
 
     def get_status(self, id: str) -> Status:
-        """What became of a message. One of a group is known by its id when Botte has taken it. Raises BotteError."""
+        """What became of a message. One of a group is known by its id when Botte has taken it.
+
+        Raises NotFound where nothing is kept under the id, InvalidMessage for what cannot be one; other BotteErrors.
+        """
+        check_id(id)
         row = self._get(GROUP_PREFIX + id, id)
         if "OwnerPK" in row:
             row = self._get(row["OwnerPK"]["S"], row["OwnerSK"]["S"])

@@ -27,6 +27,7 @@ from ._client import (
     Status,
     Unavailable,
     address,
+    check_id,
     make_message,
     naming,
     pause,
@@ -106,7 +107,11 @@ class BotteHttpClient(Client):
             return Accepted(answer["id"]) if answer.status == 202 else Delivered(answer["message_id"], answer.json)
 
     def get_status(self, id: str) -> Status:
-        """What became of a message that was accepted, or that had an id. Raises NotFound and other BotteErrors."""
+        """What became of a message that was accepted, or that had an id.
+
+        Raises NotFound where nothing is kept under the id, InvalidMessage for what cannot be one; other BotteErrors.
+        """
+        check_id(id)
         answer = self._call("GET", f"/message/{quote(id, safe='')}")
         known = {name: answer[name] for name in Status.__dataclass_fields__}
         return Status(**{**known, "message_ids": tuple(answer["message_ids"])})
