@@ -390,6 +390,7 @@ def test_a_hangup_that_nohup_ignores_is_ignored(telegram: FakeTelegram) -> None:
         (b"\xff\xfe half \xe2\x82", "\ufffd\ufffd half \ufffd"),
         (b"\n".join(b"%d" % number for number in range(50)), "45\n46\n47\n48\n49"),
         (b"x" * KEPT_BYTES, "x" * 100),
+        ("x\N{PARTY POPPER}".encode() * 1000, "x\N{PARTY POPPER}" * 33),
     ],
 )
 def test_the_last_lines_are_shown_as_a_terminal_shows_them(output: bytes, shown: str) -> None:

@@ -30,7 +30,7 @@ _EXIT_CODES: dict[type[Exception], int] = {
     NotFound: 4,
     Refused: 5,
 }
-_SHOWN_CHARACTERS = 3500  # with the first line it fits into one Telegram message
+_SHOWN_UNITS = 3500  # of UTF-16, as Telegram counts: with the first line it fits into one message
 
 
 def main() -> None:
@@ -246,7 +246,7 @@ def _report(name: str, outcome: Outcome, lines: int) -> str:
     first = (
         f"{mark} <b>{escape(name)}</b>: exit code {outcome.code}{_signal(outcome.code)}, {_duration(outcome.seconds)}"
     )
-    last = outcome.last_lines(lines, _SHOWN_CHARACTERS) if lines else ""
+    last = outcome.last_lines(lines, _SHOWN_UNITS) if lines else ""
     return f"{first}\n<pre>{escape(last)}</pre>" if last.strip() else first
 
 

@@ -31,12 +31,12 @@ class Outcome:
     seconds: float
     output: bytes
 
-    def last_lines(self, count: int, characters: int) -> str:
-        """The last lines as a terminal shows them, without colours; never more than so many characters."""
+    def last_lines(self, count: int, units: int) -> str:
+        """The last lines as a terminal shows them, without colours; never more than so many UTF-16 code units."""
         text = _ANSI.sub("", self.output.decode("utf-8", "replace")).replace("\r\n", "\n")
         # A progress bar writes its line again and again, each time after a carriage return.
         shown = [line.rstrip("\r").rpartition("\r")[2] for line in text.rstrip().split("\n")]
-        return "\n".join(shown[-count:])[-characters:]
+        return "\n".join(shown[-count:]).encode("utf-16-le")[-2 * units :].decode("utf-16-le", "ignore")
 
 
 def run(command: Sequence[str]) -> Outcome:
