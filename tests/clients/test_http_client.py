@@ -138,6 +138,7 @@ def test_a_message_that_is_being_sent_for_long_is_accepted(client: BotteHttpClie
         (200, {"ok": True}, NotFound, "base_url"),
         (200, ["a", "list"], Unavailable, "not in JSON"),
         (200, b"<html>Log in to this network", Unavailable, "not in JSON"),
+        (200, b"[" * 100_000, Unavailable, "not in JSON"),
         (502, {"Code": "BadGatewayError", "Message": "Telegram refused the message: no such chat"}, Refused, "no such"),
         (500, {"Code": "InternalServerError", "Message": "An internal"}, Unavailable, "An internal"),
     ],

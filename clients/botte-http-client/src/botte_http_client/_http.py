@@ -174,7 +174,7 @@ class _Answer:
     def of(cls, response: requests.Response, base_url: str) -> _Answer:
         try:
             parsed = json.loads(response.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             parsed = None
         found = parsed if isinstance(parsed, dict) else {}
         text = str(found.get("Message") or found.get("message") or "")
