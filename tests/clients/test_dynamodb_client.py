@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -24,7 +28,7 @@ from botte_dynamodb_client import (
 )
 from botte_dynamodb_client._ksuid import next_ksuid
 from botte_http_client import BotteHttpClient
-from tests.clients.conftest import RunningTwin, arrived, shared_client, texts_about
+from tests.clients.conftest import SOURCES, RunningTwin, arrived, shared_client, texts_about
 from tests.clients.servers import Proxy, Request, Step, answer, cut, forward, hang, swallow
 from tools.dev.fake_telegram import FakeTelegram
 
@@ -203,6 +207,25 @@ def test_an_item_that_botte_has_not_taken_yet_is_pending(twin: RunningTwin) -> N
     assert (status.status, status.attempts, status.message_ids, status.due_at) == ("PENDING", 0, (), None)
     with pytest.raises(NotFound, match="'nothing'"):
         shared_client("dynamodb").get_status("nothing")
+
+
+def test_it_connects_to_dynamodb_and_to_nothing_else(aws_proxy: Proxy, telegram: FakeTelegram) -> None:
+    script = """
+import sys
+sys.addaudithook(lambda event, given: print(*given[:2]) if event == "socket.getaddrinfo" else None)
+from botte_dynamodb_client import BotteDynamodbClient, Message
+with BotteDynamodbClient() as client:
+    client.send_message("alone", id="alone")
+    client.send_messages([Message(text="alone in a batch")])
+    client.get_status("alone")
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, SOURCES))}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    address = urlsplit(aws_proxy.url)
+    assert set(done.stdout.splitlines()) == {f"{address.hostname} {address.port}"}
+    assert [request.target for request in aws_proxy.requests] == ["PutItem", "BatchWriteItem", "GetItem"]
+    assert sorted(texts_about(telegram, "alone", 2)) == ["alone", "alone in a batch"]
 
 
 @pytest.mark.parametrize("group", ["", "two words", "x" * 129, 5])

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import CLIENTS, ROOT, SOURCES, arrived, package, readme_blocks, texts_about
+from tests.clients.conftest import CLIENTS, ROOT, SOURCES, arrived, package, readme_blocks, shared_client, texts_about
+from tests.clients.servers import Proxy
 from tools.dev.fake_telegram import FakeTelegram
 
 
@@ -42,6 +43,22 @@ def test_the_examples_of_the_command_work(telegram: FakeTelegram, tmp_path: Path
         arrived(telegram, text)
     assert texts_about(telegram, "Filesystem", 1)
     assert texts_about(telegram, "hello", 1)
+
+
+@pytest.mark.parametrize("name", ["lambda", "dynamodb", "sqs"])
+def test_the_policy_allows_what_the_client_calls_and_nothing_else(
+    aws_proxy: Proxy, telegram: FakeTelegram, name: str
+) -> None:
+    for example in readme_blocks(name, "python"):
+        exec(example, {})
+    if name == "dynamodb":
+        shared_client(name).send_message("for its status", id="policy")
+        shared_client(name).get_status("policy")
+    [statement] = json.loads(readme_blocks(name, "json")[0])["Statement"]
+    # The permission for SendMessageBatch is SendMessage; Lambda's API names no operation.
+    operations = {request.target.removesuffix("Batch") or "InvokeFunction" for request in aws_proxy.requests}
+    allowed = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+    assert {f"{name}:{operation}" for operation in operations} == set(allowed)
 
 
 @pytest.mark.parametrize("name", CLIENTS)
