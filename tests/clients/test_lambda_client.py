@@ -90,7 +90,7 @@ def test_a_function_error_is_an_exception(aws_proxy: Proxy, error: Any, expected
         shared_client("lambda").send_message("fails")
 
 
-@pytest.mark.parametrize("result", [None, "ok", [], {"statusCode": 200}], ids=json.dumps)
+@pytest.mark.parametrize("result", [None, "ok", [], {"statusCode": 200}, {"status": "accepted"}], ids=json.dumps)
 def test_the_result_of_another_function_is_not_a_success(aws_proxy: Proxy, result: Any) -> None:
     aws_proxy.follow(answer(200, result))
     with pytest.raises(NotFound, match="not answer as Botte"):

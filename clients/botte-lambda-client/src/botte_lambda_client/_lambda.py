@@ -87,8 +87,8 @@ class BotteLambdaClient(AwsClient):
         answer = self._read(payload)
         if "FunctionError" in invoked:
             raise self._failure(answer)
-        if answer.get("status") == "accepted":
-            return Accepted(str(answer["id"]))
+        if answer.get("status") == "accepted" and answer.get("id") == message.id:
+            return Accepted(str(message.id))
         if "message_id" not in answer:
             raise NotFound(f"the function {self._resource} does not answer as Botte does: check its name")
         return Delivered(answer["message_id"], answer)
