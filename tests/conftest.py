@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.errors import ParametersUnavailable
 from chalicelib.outbox import Outbox
 from chalicelib.relay import Relay
 from chalicelib.settings import Parameters
@@ -90,7 +91,10 @@ def parameters(aws: EmbeddedAws, resources: Resources) -> Parameters:
         found = aws.client("ssm", counted=False).get_parameters(Names=list(names), WithDecryption=True)["Parameters"]
         return {each["Name"]: each["Value"] for each in found}
 
-    return Parameters("/botte/local", fetch)
+    def read_only(name: str, edit: object) -> str:
+        raise ParametersUnavailable("the Parameter Store cannot be written: AccessDeniedException")
+
+    return Parameters("/botte/local", fetch, edit=read_only)
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .delivery import Delivery
-from .errors import BotTokenRejected, Refused, Unavailable
+from .errors import BotTokenRejected, ParametersUnavailable, Refused, Unavailable
 from .settings import Parameters
 from .telegram import CALL_SECONDS, Sender
 
 MAX_SLEEP_SECONDS = 5.0
 NOTE_SECONDS = 2.0
+REMEMBER_SECONDS = 20.0  # a read and a write of the Parameter Store, at their worst
 PRIVATE_CHAT_INTERVAL_SECONDS = 1.0
 GROUP_CHAT_INTERVAL_SECONDS = 3.0
 
@@ -96,7 +97,8 @@ class Courier:
                 self._not_before[chat_id] = self._clock() + error.retry_after
             finally:
                 self._last_sent[chat_id] = self._clock()
-                self._note_migration(delivery, chat_id)
+                if delivery.migrated_to is not None and chat_id not in self._moved:
+                    self._note_migration(delivery.message.chat, chat_id, delivery.migrated_to, deadline)
 
     def _wait(self, seconds: float, deadline: float) -> None:
         if seconds <= 0:
@@ -113,13 +115,21 @@ class Courier:
                 extra={"alarm": "bot_token_rejected", "reason": error.reason},
             )
 
-    def _note_migration(self, delivery: Delivery, chat_id: int) -> None:
-        if delivery.migrated_to is not None and chat_id not in self._moved:
-            self._moved[chat_id] = delivery.migrated_to
+    def _note_migration(self, name: str, old_id: int, new_id: int, deadline: float) -> None:
+        """Remembers a group's new id: here, and in the Parameter Store where there is time for it, and the right."""
+        self._moved[old_id] = new_id
+        chat = {"chat": name, "chat_id": new_id}
+        try:
+            if self._clock() + REMEMBER_SECONDS + NOTE_SECONDS > deadline:
+                raise ParametersUnavailable("no time left to write the parameter")
+            self._parameters.move_chat(old_id, new_id)
+        except ParametersUnavailable as error:
             _log.error(
                 "the group became a supergroup: put its new chat id into the parameter telegram-chats",
-                extra={"alarm": "chat_migrated", "chat": delivery.message.chat, "chat_id": delivery.migrated_to},
+                extra={**chat, "alarm": "chat_migrated", "reason": error.reason},
             )
+        else:
+            _log.warning("the group became a supergroup: its new chat id is in telegram-chats now", extra=chat)
 
 
 def _interval(chat_id: int) -> float:

@@ -26,6 +26,7 @@ _RETRY_SECONDS = 30.0
 _log = logging.getLogger("botte.settings")
 
 Fetch = Callable[[Sequence[str]], Mapping[str, str]]
+Edit = Callable[[str, Callable[[str], str]], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +64,38 @@ class Settings:
         return _from_parameter_store(names)
 
 
+def edit_parameter(name: str, edit: Callable[[str], str]) -> str:
+    """Reads a parameter from the Parameter Store itself, writes it back as ``edit`` makes it, and returns that.
+
+    Raises ParametersUnavailable.
+    """
+    value = _from_parameter_store([name]).get(name)
+    if value is None:
+        raise ParameterMissing(f"parameter {name} does not exist")
+    edited = edit(value)
+    if edited != value:
+        exceptions = aws.botocore("exceptions")
+        try:
+            aws.client("ssm").put_parameter(Name=name, Value=edited, Type="String", Overwrite=True)
+        except (exceptions.BotoCoreError, exceptions.ClientError) as error:
+            raise ParametersUnavailable(f"the Parameter Store cannot be written: {aws.explain(error)}") from None
+    return edited
+
+
 class Parameters:
     """The stage's parameters, read when first needed and again after five minutes.
 
     When they cannot be read again, the values at hand stay in use. One that does not exist is looked for every 30 s.
     fetch: takes full parameter names, returns the values of those that exist, raises ParametersUnavailable.
-    clock: seconds, from anywhere.
+    edit: see :func:`edit_parameter`. clock: seconds, from anywhere.
     """
 
-    def __init__(self, path: str, fetch: Fetch, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, path: str, fetch: Fetch, *, edit: Edit = edit_parameter, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._path = path
         self._fetch = fetch
+        self._edit = edit
         self._clock = clock
         self._values: dict[str, str] = {}
         self._fresh_until: dict[str, float] = {}
@@ -98,9 +120,22 @@ class Parameters:
 
     def chats(self) -> dict[str, int]:
         """The chat ids by name."""
+        return self._chats(self._get(CHATS, BOT_TOKEN))
+
+    def move_chat(self, old_id: int, new_id: int) -> None:
+        """Puts a chat's new id in the place of its old one, in the Parameter Store. Raises ParametersUnavailable."""
+
+        def moved(value: str) -> str:
+            chats = self._chats(value)
+            if old_id not in chats.values():
+                return value  # another function, or the owner, was here before
+            return json.dumps({name: new_id if id == old_id else id for name, id in chats.items()}, ensure_ascii=False)
+
+        self._values[CHATS] = self._edit(f"{self._path}/{CHATS}", moved)
+
+    def _chats(self, value: str) -> dict[str, int]:
         try:
-            chats = json.loads(self._get(CHATS, BOT_TOKEN))
-            return {name: _chat_id(value) for name, value in chats.items()}
+            return {name: _chat_id(id) for name, id in json.loads(value).items()}
         except (ValueError, AttributeError):
             raise ParametersUnavailable(f'parameter {self._path}/{CHATS} must be like {{"default": 123}}') from None
 
