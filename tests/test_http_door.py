@@ -120,6 +120,14 @@ def test_markup_that_telegram_refuses_is_delivered_as_plain_text(
     assert texts(telegram.messages) == [text]
 
 
+@pytest.mark.parametrize("id", [None, "one"])
+def test_what_was_mended_is_logged(doors: Doors, caplog: pytest.LogCaptureFixture, id: str | None) -> None:
+    for text in ("<b>x", "<b>x</b>"):
+        doors.post({"text": text, "parse_mode": "HTML"} | ({"id": f"{id}{text}"} if id else {}))
+    sent = [vars(record).get("mended") for record in caplog.records if record.getMessage() == "sent"]
+    assert sent == [["parse_mode"], None]
+
+
 def test_a_message_for_a_thread_that_is_gone_is_delivered_without_it(doors: Doors, telegram: FakeTelegram) -> None:
     telegram.set_fault({"kind": "thread_not_found"})
     answer = doors.post({"text": "Hello", "message_thread_id": 7})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -93,7 +93,7 @@ class Attempts:
             raise
         with _unnoted(key):
             self._outbox.mark_sent(key, lease, delivery.progress, now=self._clock())
-        log_outcome("sent", key, message)
+        log_outcome("sent", key, message, mended=delivery.progress.mended)
         return Delivered(delivery.progress.result)
 
     def fail(self, key: Key, lease: Lease, progress: Progress, reason: str, message: Message | None = None) -> Parked:
@@ -122,11 +122,16 @@ class Attempts:
         return self._clock() + max(MIN_BACKOFF_SECONDS, backoff * (0.5 + 0.5 * jitter))
 
 
-def log_outcome(outcome: str, key: Key, message: Message | None, reason: str | None = None) -> None:
-    """Logs what became of a message: ``sent``, ``pending`` or ``failed``."""
+def log_outcome(
+    outcome: str, key: Key, message: Message | None, reason: str | None = None, *, mended: Iterable[str] = ()
+) -> None:
+    """Logs what became of a message: ``sent``, ``pending`` or ``failed``. mended: as in Progress."""
     level = {"sent": logging.INFO, "pending": logging.WARNING, "failed": logging.ERROR}[outcome]
     sender_app = message.sender_app if message else None
-    _log.log(level, outcome, extra={"id": key.sort, "sender_app": sender_app, "reason": reason})
+    extra: dict[str, object] = {"id": key.sort, "sender_app": sender_app, "reason": reason}
+    if mended:
+        extra["mended"] = list(mended)
+    _log.log(level, outcome, extra=extra)
 
 
 @contextmanager

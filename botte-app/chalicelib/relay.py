@@ -178,7 +178,7 @@ class Relay:
             self._courier.carry(delivery, deadline=deadline)
         except Unavailable as error:
             return self._keep(key, delivery, error)
-        log_outcome("sent", key, message)
+        log_outcome("sent", key, message, mended=delivery.progress.mended)
         return Delivered(delivery.progress.result)
 
     def _keep(self, key: Key, delivery: Delivery, error: Unavailable) -> Accepted:
