@@ -73,6 +73,17 @@ def test_a_delivered_message_gives_telegrams_message(telegram: FakeTelegram) -> 
         pytest.param(api_error(400, "Bad Request: message thread not found"), ThreadNotFound, id="400_thread"),
         pytest.param(api_error(400, "Bad Request: TOPIC_CLOSED"), ThreadNotFound, id="400_topic_closed"),
         pytest.param(api_error(400, "Bad Request: failed to get HTTP URL content"), MediaNotFetched, id="400_media"),
+        pytest.param(api_error(400, "Bad Request: wrong HTTP URL specified"), MediaNotFetched, id="400_no_url"),
+        pytest.param(
+            api_error(400, "Bad Request: wrong type of the web page content"), MediaNotFetched, id="400_web_page"
+        ),
+        pytest.param(api_error(400, "Bad Request: PHOTO_INVALID_DIMENSIONS"), MediaNotFetched, id="400_large_photo"),
+        pytest.param(api_error(400, "Bad Request: IMAGE_PROCESS_FAILED"), MediaNotFetched, id="400_no_image"),
+        pytest.param(
+            api_error(400, "Bad Request: photo has unsupported extension. Use one of .jpg"),
+            MediaNotFetched,
+            id="400_no_photo",
+        ),
         pytest.param(
             api_error(400, "Bad Request: wrong file identifier/HTTP URL specified"), MediaNotFetched, id="400_media_url"
         ),

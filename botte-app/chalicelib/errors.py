@@ -80,7 +80,7 @@ class ThreadNotFound(Refused):
 
 
 class MediaNotFetched(Refused):
-    """Telegram cannot fetch the photo or the document from its URL."""
+    """Telegram cannot fetch the photo or the document from its URL, or cannot use what it finds there."""
 
 
 class ChatMigrated(Refused):

@@ -44,13 +44,16 @@ _MARKUP = ("can't parse entities", "can't parse caption entities", "can't parse 
 _THREAD = ("message thread not found", "topic_closed", "topic_deleted", "topic closed")
 _MEDIA = (
     "wrong file identifier/http url",
+    "wrong http url",
     "failed to get http url content",
     "wrong type of the web page content",
-    # Of what it fetched, or could not fetch, in the words of the API below: https://core.telegram.org/method/messages.sendMedia
+    "photo has unsupported extension",
+    # Of what it fetched, or could not fetch, in the words of the API below:
+    # https://core.telegram.org/method/messages.sendMedia
     "webpage_curl_failed",
     "webpage_media_empty",
     "image_process_failed",
-    "photo_invalid_dimensions",
+    "photo_",  # such as PHOTO_INVALID_DIMENSIONS
 )
 
 _log = logging.getLogger("botte.telegram")
