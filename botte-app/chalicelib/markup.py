@@ -21,16 +21,18 @@ class MarkupError(ValueError):
 class Span:
     """An entity from its start to its end, and what closes and opens it again around a cut.
 
-    close_units: how much ``close`` adds to the text that is shown, in UTF-16 units.
+    address: of a link, where its text is not the address. close_units: how much ``close`` adds to the text that is
+    shown, in UTF-16 units.
     splittable: Telegram keeps it as several entities where others of this sort start inside it.
     """
 
-    __slots__ = ("close", "close_units", "is_atomic", "is_code", "is_link", "name", "reopen", "splittable")
+    __slots__ = ("address", "close", "close_units", "is_atomic", "is_code", "is_link", "name", "reopen", "splittable")
 
     def __init__(self, name: str, reopen: str, close: str = "") -> None:
         self.name = name
         self.reopen = reopen
         self.close = close
+        self.address = ""
         self.close_units = 0
         self.is_atomic = name in ("emoji", "time")
         self.is_code = name in ("code", "pre")
@@ -71,6 +73,19 @@ class Source:
         self.raw.append(raw)
         self.shown.append("")
         self.steps.append(_OPEN)
+
+    @property
+    def words(self) -> str:
+        """What a reader sees, with the address behind the text of each link."""
+        result: list[str] = []
+        stack: list[Span] = []
+        for i, step in enumerate(self.steps):
+            result.append(self.shown[i])
+            if step == _OPEN:
+                stack.append(self.spans[i])
+            elif step == _CLOSE and (address := stack.pop().address):
+                result.append(f" ({address})")
+        return "".join(result)
 
     def close(self, raw: str, shown: str = "") -> None:
         self.stack.pop()
@@ -197,8 +212,9 @@ def _html_span(tag: str, raw: str, attributes: dict[str, str]) -> Span:
         raise MarkupError("not a custom emoji")
     if tag == "tg-time" and not _is_number(attributes.get("unix", "")):
         raise MarkupError("not a time")
-    if tag == "a" and not attributes.get("href"):
-        span.is_atomic = True  # the text is the address
+    if tag == "a":
+        span.address = _HTML_REFERENCE.sub(lambda match: _html_reference(match[0], 0)[1], attributes.get("href", ""))
+        span.is_atomic = not span.address  # the text is the address
     return span
 
 
@@ -336,10 +352,11 @@ class _MarkdownReader:
             span.is_atomic = True  # the text is the address
             self.source.close("]")
             return 1
-        if span.is_atomic:
-            url = _MARKDOWN_ESCAPE.sub(r"\1", address[0][2:-1])
-            if not _MARKDOWN_EMOJI.fullmatch(url) and not _MARKDOWN_TIME.fullmatch(url):
-                raise MarkupError("neither a custom emoji nor a time")
+        url = _MARKDOWN_ESCAPE.sub(r"\1", address[0][2:-1])
+        if not span.is_atomic:
+            span.address = url
+        elif not _MARKDOWN_EMOJI.fullmatch(url) and not _MARKDOWN_TIME.fullmatch(url):
+            raise MarkupError("neither a custom emoji nor a time")
         span.close = address[0]
         self.source.close(address[0])
         return len(address[0])

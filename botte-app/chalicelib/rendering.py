@@ -48,7 +48,7 @@ def render(message: Message, *, plain_from: int | None = None, media_as_link: bo
 
     A text longer than one message is cut at a paragraph, a line, a word, or anywhere, in this order of preference.
     Only whitespace at a cut is dropped, and markup open at a cut is closed before it and opened again after it.
-    A text longer than ten messages becomes a file, with its first lines as the caption.
+    A text longer than ten messages becomes a file, with its first lines as the caption; links show their addresses.
 
     plain_from: the number of a part, from 0. The text of this part and of those after it is sent as it was written,
         without ``parse_mode``: for the case that Telegram refuses the markup. The parts before it stay as they are.
@@ -180,7 +180,7 @@ def _document(text: str, parse_mode: str | None) -> Chunk:
     from .markup import MarkupError, parse
 
     try:
-        words = "".join(_readable(text, parse_mode).shown)
+        words = _readable(text, parse_mode).words
     except MarkupError:
         words = text
     head = next(cut(parse(words, None), None, MAX_CAPTION_UNITS - len("\n…")))

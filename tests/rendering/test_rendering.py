@@ -332,6 +332,28 @@ def test_a_caption_of_one_endless_line_ends_within_it() -> None:
     assert fields(part, "caption") == "👍" * 511 + "…"
 
 
+@pytest.mark.parametrize(
+    ("parse_mode", "link"),
+    [
+        ("HTML", '<a href="https://example.com/?a=1&amp;copy=2">the <b>link</b></a>'),
+        ("MarkdownV2", r"[the *link*](https://example.com/?a=1&copy=2)"),
+    ],
+)
+def test_a_file_shows_the_addresses_of_links(parse_mode: str, link: str) -> None:
+    (part,) = render(Message(text=link + " 👍" * 16_000 + link, parse_mode=parse_mode))
+    assert part.file is not None
+    shown = "the link (https://example.com/?a=1&copy=2)"
+    assert part.file[1].decode() == shown + " 👍" * 16_000 + shown
+    assert fields(part, "caption").startswith(shown + " 👍")
+
+
+@pytest.mark.parametrize(("parse_mode", "link"), [("HTML", "<a>example.com</a>"), ("MarkdownV2", "[example\\.com]")])
+def test_a_link_that_is_its_own_address_is_in_a_file_once(parse_mode: str, link: str) -> None:
+    (part,) = render(Message(text=link + "👍" * 32_000, parse_mode=parse_mode))
+    assert part.file is not None
+    assert part.file[1].decode() == "example.com" + "👍" * 32_000
+
+
 def test_broken_markup_longer_than_ten_messages_is_in_the_file_as_written() -> None:
     (part,) = render(Message(text="<b>" + "👍" * 32_000, parse_mode="HTML"))
     assert part.file == ("message.txt", ("<b>" + "👍" * 32_000).encode())
