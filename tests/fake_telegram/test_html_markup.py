@@ -57,6 +57,8 @@ def spans(text: str) -> tuple[str, list[tuple[object, ...]]]:
         ('<a href="ftp://example.com">x</a>', "x", []),
         ('<a href="https://localhost">x</a>', "x", []),
         ('<a href="tg://user?id=123">x</a>', "x", [("text_mention", 0, 1, 123)]),
+        ('<tg-time unix="1647531900" format="wDT">now</tg-time>', "now", [("date_time", 0, 3, 1647531900, "wDT")]),
+        ("<tg-time unix=1647531900>now</tg-time>", "now", [("date_time", 0, 3, 1647531900, "")]),
         ("<code>a</code>", "a", [("code", 0, 1)]),
         ('<code class="language-python">a</code>', "a", [("code", 0, 1)]),
         ("<pre>a</pre>", "a", [("pre", 0, 1)]),
@@ -94,6 +96,8 @@ def test_markup_becomes_words_and_entities(markup: str, plain: str, expected: li
         ("<b><i>x</b></i>", 'Unmatched end tag at byte offset 7, expected "</i>", found "</b>"'),
         ("<span>x</span>", 'Tag "span" must have class "tg-spoiler" at byte offset 0'),
         ("<tg-emoji>x</tg-emoji>", "Invalid custom emoji identifier specified"),
+        ("<tg-time>x</tg-time>", "Invalid date and time specified"),
+        ("<tg-time unix=1 format=week>x</tg-time>", "Invalid date and time specified"),
         (
             "&#xd800;",
             "Text contains invalid Unicode characters after decoding HTML entities, check for unmatched "

@@ -43,6 +43,8 @@ def spans(text: str) -> tuple[str, list[tuple[object, ...]]]:
         ("[x](nowhere)", "x", []),
         ("[x](tg://user?id=123)", "x", [("text_mention", 0, 1, 123)]),
         ("![👍](tg://emoji?id=5368324170671202286)", "👍", [("custom_emoji", 0, 2, "5368324170671202286")]),
+        ("![now](tg://time?unix=1647531900&format=r)", "now", [("date_time", 0, 3, 1647531900, "r")]),
+        ("![now](tg://time?unix=1647531900)", "now", [("date_time", 0, 3, 1647531900, "")]),
         (">a\n>b", "a\nb", [("blockquote", 0, 3)]),
         (">a\nb", "a\nb", [("blockquote", 0, 2)]),
         ("x\n>a\n>b||", "x\na\nb", [("expandable_blockquote", 2, 3)]),
@@ -87,6 +89,8 @@ def test_a_reserved_character_must_be_escaped(character: str) -> None:
         (">a\n>q||e||w__\n||b", "Can't find end of Underline entity at byte offset 11"),
         (">*a\nb*", "Can't find end of Bold entity at byte offset 1"),
         ("![x]", "The entity must contain a tg://emoji or tg://time URL"),
+        ("![x](tg://time?unix=now)", "Invalid tg://emoji or tg://time URL specified"),
+        ("![x](tg://time?unix=1&format=week)", "Invalid tg://emoji or tg://time URL specified"),
         ("![x](https://example.com)", "Invalid tg://emoji or tg://time URL specified"),
     ],
 )

@@ -11,7 +11,7 @@ from tools.dev.fake_telegram.markup import Entity, utf16_length
 
 _PARSERS = {"HTML": html_markup.parse, "MarkdownV2": markdown_markup.parse}
 
-# Formatting of one character: kinds of entity, each with its link, language or emoji.
+# Formatting of one character: kinds of entity, each with its link, language, emoji or time.
 Look = frozenset[tuple[object, ...]]
 
 
@@ -24,7 +24,7 @@ def looks(words: str, entities: Iterable[Entity]) -> list[tuple[str, Look]]:
     """Each character with its formatting."""
     found: list[set[tuple[object, ...]]] = [set() for _ in range(utf16_length(words))]
     for entity in entities:
-        look = (entity.type, entity.url, entity.language, entity.custom_emoji_id)
+        look = (entity.type, entity.url, entity.language, entity.custom_emoji_id, entity.unix_time)
         for offset in range(entity.offset, entity.end):
             found[offset].add(look)
     result = []

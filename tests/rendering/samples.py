@@ -57,9 +57,11 @@ _RESERVED = "_*[]()~`>#+-=|{}.!\\"
 def html_texts(draw: st.DrawFn, around: frozenset[str] = frozenset()) -> str:
     """HTML that Telegram takes."""
     result = []
-    for kind in draw(st.lists(st.sampled_from(["text", "text", "emoji", *_HTML_TAGS]), min_size=1, max_size=4)):
+    for kind in draw(st.lists(st.sampled_from(["text", "text", "emoji", "time", *_HTML_TAGS]), min_size=1, max_size=4)):
         if kind == "emoji":
             result.append('<tg-emoji emoji-id="5368324170671202286">👍</tg-emoji>')
+        elif kind == "time":
+            result.append('<tg-time unix="1647531900" format="wDT">6:00</tg-time>')
         elif kind == "text" or kind in around or len(around) > 3:
             result.append(html.escape(draw(WORDS), quote=False))
         elif kind in ("code", "pre"):
@@ -73,10 +75,14 @@ def html_texts(draw: st.DrawFn, around: frozenset[str] = frozenset()) -> str:
 def markdown_texts(draw: st.DrawFn, around: frozenset[str] = frozenset()) -> str:
     """MarkdownV2, nearly all of which Telegram takes."""
     result = []
-    for kind in draw(st.lists(st.sampled_from(["text", "text", "emoji", *_MARKDOWN_MARKS]), min_size=1, max_size=4)):
+    for kind in draw(
+        st.lists(st.sampled_from(["text", "text", "emoji", "time", *_MARKDOWN_MARKS]), min_size=1, max_size=4)
+    ):
         is_quote = kind in ("quote", "expandable")
         if kind == "emoji":
             result.append("![👍](tg://emoji?id=5368324170671202286)")
+        elif kind == "time":
+            result.append("![6:00](tg://time?unix=1647531900&format=wDT)")
         elif kind == "text" or kind in around or len(around) > 3 or (is_quote and around):
             result.append(_escaped(draw(WORDS), _RESERVED))
         elif kind in ("code", "pre"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from tools.dev.fake_telegram.links import LinkError, checked_link, is_identifier, linked_user_id
+from tools.dev.fake_telegram.links import LinkError, checked_link, date_time, is_identifier, linked_user_id
 from tools.dev.fake_telegram.markup import Entity, ParseError, in_order, utf16_width
 
 _SIMPLE_TAGS = {
@@ -24,7 +24,7 @@ _SIMPLE_TAGS = {
     "tg-spoiler": "spoiler",
     "span": "spoiler",
 }
-_TAGS = frozenset(_SIMPLE_TAGS) | {"a", "pre", "code", "blockquote", "tg-emoji"}
+_TAGS = frozenset(_SIMPLE_TAGS) | {"a", "pre", "code", "blockquote", "tg-emoji", "tg-time"}
 _REFERENCE = re.compile(rb"&(?:#x([0-9a-fA-F]*)|#([0-9]*)|([a-zA-Z]*))")
 _NAMED_CHARACTERS = {b"lt": b"<", b"gt": b">", b"amp": b"&", b"quot": b'"'}
 _SPACE = b" \t\r\n\0\v"
@@ -37,6 +37,7 @@ _DIGITS = b"0123456789"
 class _OpenTag:
     name: str
     argument: str
+    format: str  # of a time
     offset: int  # UTF-16 units of plain text before the tag
     begin: int  # bytes of plain text before the tag
 
@@ -113,17 +114,19 @@ class _Parser:
             raise ParseError(f"Unclosed start tag at byte offset {begin}")
         if name not in _TAGS:
             raise ParseError(f'Unsupported start tag "{name}" at byte offset {begin}')
-        argument = ""
+        argument = format = ""
         while True:
             self.skip_space()
             if self.at(0) == ord(">"):
                 break
             attribute, value = self.attribute(name, begin)
             argument = _argument(name, attribute, value) or argument
+            if (name, attribute) == ("tg-time", "format"):
+                format = value or ""
         self.position += 1
         if name == "span" and argument != "spoiler":
             raise ParseError(f'Tag "span" must have class "tg-spoiler" at byte offset {begin}')
-        self.open_tags.append(_OpenTag(name, argument, self.offset, len(self.plain)))
+        self.open_tags.append(_OpenTag(name, argument, format, self.offset, len(self.plain)))
 
     def attribute(self, tag: str, tag_begin: int) -> tuple[str, str | None]:
         """The next attribute's name and value; the value is None where there is no equals sign."""
@@ -192,6 +195,11 @@ class _Parser:
             if not is_identifier(tag.argument):
                 raise ParseError("Invalid custom emoji identifier specified")
             self.entities.append(replace(entity, type="custom_emoji", custom_emoji_id=tag.argument))
+        elif tag.name == "tg-time":
+            time = date_time(tag.argument, tag.format)
+            if time is None:
+                raise ParseError("Invalid date and time specified")
+            self.entities.append(replace(entity, type="date_time", unix_time=time[0], date_time_format=time[1]))
         elif tag.name == "blockquote" and tag.argument:
             self.entities.append(replace(entity, type="expandable_blockquote"))
         elif tag.name == "pre" and last and same_span and last.type == "code" and last.language:
@@ -221,7 +229,7 @@ def _argument(tag: str, attribute: str, value: str | None) -> str:
         return "1"
     if value is None:
         return ""
-    if (tag, attribute) in (("a", "href"), ("tg-emoji", "emoji-id")):
+    if (tag, attribute) in (("a", "href"), ("tg-emoji", "emoji-id"), ("tg-time", "unix")):
         return value
     if (tag, attribute) == ("code", "class") and value.startswith("language-"):
         return value.removeprefix("language-")

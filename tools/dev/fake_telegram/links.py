@@ -46,15 +46,33 @@ def custom_emoji_id(link: str) -> str | None:
     return _identifier(link, "emoji")
 
 
+def linked_date_time(link: str) -> tuple[int, str] | None:
+    """The time and its format in a tg://time?unix=...&format=... link, None for any other link."""
+    query = _query(link, "time")
+    return date_time(query.get("unix", ""), query.get("format", ""))
+
+
+def date_time(unix: str, format: str) -> tuple[int, str] | None:
+    """A time in epoch seconds and how to show it (https://core.telegram.org/bots/api#date-time-entity-formatting)."""
+    if not re.fullmatch(r"[1-9][0-9]{0,9}", unix) or not re.fullmatch(r"r|w?[dD]?[tT]?", format):
+        return None
+    return int(unix), format
+
+
 def is_identifier(text: str) -> bool:
     """Whether a text is a user's or an emoji's number: positive, of at most 64 bits."""
     return re.fullmatch(r"\d{1,19}", text, re.ASCII) is not None and 0 < int(text) < 2**63
 
 
 def _identifier(link: str, kind: str) -> str | None:
-    found = re.fullmatch(rf"tg:(?://)?{kind}/?\?([^#]*)(?:#.*)?", link, re.IGNORECASE | re.DOTALL)
-    identifier = parse_qs(found[1]).get("id", [""])[0] if found else ""
+    identifier = _query(link, kind).get("id", "")
     return identifier if is_identifier(identifier) else None
+
+
+def _query(link: str, kind: str) -> dict[str, str]:
+    """The parameters of a tg://kind?... link; none for any other link."""
+    found = re.fullmatch(rf"tg:(?://)?{kind}/?\?([^#]*)(?:#.*)?", link, re.IGNORECASE | re.DOTALL)
+    return {name: values[0] for name, values in parse_qs(found[1]).items()} if found else {}
 
 
 def _host(authority: str) -> str:

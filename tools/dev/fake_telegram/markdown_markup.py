@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tools.dev.fake_telegram.links import LinkError, checked_link, custom_emoji_id, linked_user_id
+from tools.dev.fake_telegram.links import LinkError, checked_link, custom_emoji_id, linked_date_time, linked_user_id
 from tools.dev.fake_telegram.markup import Entity, ParseError, in_order, utf16_width
 
 _RESERVED = b"_*[]()~`>#+-=|{}.!\n"
@@ -175,18 +175,17 @@ class _Parser:
         url: str | None = None
         language = entity.language
         user_id: int | None = None
-        emoji_id: str | None = None
+        emoji: Entity | None = None
         keep = self.offset > entity.offset
         if entity.type == "text_link":
             url, user_id = self.link_target(self.plain[entity.begin :].decode(errors="replace"))
             keep = keep and (url is not None or user_id is not None)
         elif entity.type == "custom_emoji":
-            emoji_id = self.emoji_target()
+            emoji = self.emoji_or_time(entity.offset)
         if keep:
             kind = "text_mention" if user_id is not None else entity.type
-            self.entities.append(
-                Entity(kind, entity.offset, self.offset - entity.offset, url, language, emoji_id, user_id)
-            )
+            made = Entity(kind, entity.offset, self.offset - entity.offset, url, language, user_id=user_id)
+            self.entities.append(emoji or made)
 
     def link_target(self, words: str) -> tuple[str | None, int | None]:
         """The link after "[words]", or the words themselves as a link: (url, user id)."""
@@ -199,13 +198,15 @@ class _Parser:
         except LinkError:
             return None, None  # Telegram keeps the words and drops the link.
 
-    def emoji_target(self) -> str:
+    def emoji_or_time(self, offset: int) -> Entity:
         if self.at(0) != ord("("):
             raise ParseError("The entity must contain a tg://emoji or tg://time URL")
-        emoji_id = custom_emoji_id(self.parenthesised_url())
-        if emoji_id is None:
-            raise ParseError("Invalid tg://emoji or tg://time URL specified")
-        return emoji_id
+        url, length = self.parenthesised_url(), self.offset - offset
+        if (emoji_id := custom_emoji_id(url)) is not None:
+            return Entity("custom_emoji", offset, length, custom_emoji_id=emoji_id)
+        if (time := linked_date_time(url)) is not None:
+            return Entity("date_time", offset, length, unix_time=time[0], date_time_format=time[1])
+        raise ParseError("Invalid tg://emoji or tg://time URL specified")
 
     def parenthesised_url(self) -> str:
         self.position += 1

@@ -27,6 +27,8 @@ class Entity:
     language: str | None = None
     custom_emoji_id: str | None = None
     user_id: int | None = None
+    unix_time: int | None = None
+    date_time_format: str | None = None
 
     @property
     def end(self) -> int:
@@ -47,6 +49,7 @@ _PRIORITY = {
     "strikethrough": 93,
     "spoiler": 94,
     "custom_emoji": 99,
+    "date_time": 99,
 }
 
 
