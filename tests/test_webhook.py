@@ -39,6 +39,7 @@ def update(text: str, *, update_id: int = 1, chat_id: int = TWIN_CHAT_ID, **mess
     [
         ("/echo hello", "hello"),
         ("/echo@botte_bot  two  words ", "two  words"),
+        ("/echo\ntwo\nlines", "two\nlines"),
         ("/start", "Botte brings you messages from your own AWS account."),
         ("/help", "/echo <text> says it back"),
         ("/echo", "I know /echo <text>, /status and /help."),

@@ -79,10 +79,10 @@ def _read(update: Any) -> tuple[int, int, str, int | None]:
 
 
 def _reply(outbox: Outbox, text: str, now: float) -> str:
-    command, _, rest = text.strip().partition(" ")
+    command, rest, *_ = (*text.strip().split(maxsplit=1), "", "")
     match command.partition("@")[0]:
-        case "/echo" if rest.strip():
-            return rest.strip()[:MAX_TEXT_CHARACTERS]
+        case "/echo" if rest:
+            return rest[:MAX_TEXT_CHARACTERS]
         case "/status":
             return _status(outbox, now)
         case "/start" | "/help":
