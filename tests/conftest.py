@@ -29,17 +29,19 @@ def aws() -> Iterator[EmbeddedAws]:
 
 @pytest.fixture(scope="module")
 def resources(aws: EmbeddedAws) -> Resources:
-    """The stack and its parameters; made again where another test's embedded AWS, in this process, started empty."""
+    """The stack and its parameters; made again where another test's embedded AWS, in this process, changed them."""
     try:
-        return aws.find_resources()
+        made = aws.find_resources()
     except aws.client("cloudformation").exceptions.ClientError:
         made = aws.create_resources(bot_token=TWIN_BOT_TOKEN, chat_id=TWIN_CHAT_ID)
     chats = {"default": TWIN_CHAT_ID, "ops": OPS_CHAT_ID}
-    put = aws.client("ssm").put_parameter
-    put(Name="/botte/local/telegram-chats", Type="String", Value=json.dumps(chats), Overwrite=True)
-    tokens = "local-token\nlaptop second-token\n"
-    put(Name="/botte/local/http-api-token", Type="SecureString", Value=tokens, Overwrite=True)
-    put(Name="/botte/local/telegram-webhook-secret", Type="SecureString", Value=WEBHOOK_SECRET, Overwrite=True)
+    for name, kind, value in (
+        ("telegram-bot-token", "SecureString", TWIN_BOT_TOKEN),
+        ("telegram-chats", "String", json.dumps(chats)),
+        ("http-api-token", "SecureString", "local-token\nlaptop second-token\n"),
+        ("telegram-webhook-secret", "SecureString", WEBHOOK_SECRET),
+    ):
+        aws.client("ssm").put_parameter(Name=f"/botte/local/{name}", Type=kind, Value=value, Overwrite=True)
     return made
 
 
