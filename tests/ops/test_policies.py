@@ -96,6 +96,19 @@ def test_dev_and_prod_have_the_same_rights_each_on_its_own() -> None:
         assert other == path.read_text().replace("botte-prod", "botte-dev").replace("/botte/prod/", "/botte/dev/")
 
 
+def test_each_function_may_write_the_chat_ids_and_no_other_parameter(world: World, first: tuple[int, str]) -> None:
+    roles = [role["RoleName"] for role in world.client("iam").list_roles()["Roles"]]
+    functions = [role for role in roles if role.startswith("botte-prod")]
+    assert len(functions) == 5
+    for role in functions:
+        ssm = world.client("ssm", f"role.{role}")
+        chats = world.parameter("telegram-chats")
+        ssm.put_parameter(Name="/botte/prod/telegram-chats", Type="String", Value=chats, Overwrite=True)
+        for name in ("telegram-bot-token", "http-api-token", "other"):
+            with pytest.raises(ClientError, match="is not authorized"):
+                ssm.put_parameter(Name=f"/botte/prod/{name}", Type="String", Value="x", Overwrite=True)
+
+
 @pytest.fixture
 def senders(world: World, first: tuple[int, str]) -> World:
     """A user for each documented policy, with no other right."""
