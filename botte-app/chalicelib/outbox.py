@@ -7,8 +7,8 @@ that owes a delivery also has an ``UnsentSK``, so that the local index ``unsent`
 consistent read, whatever the group's history. A row that was put by somebody else has no ``Status`` until a door
 takes it.
 
-Each method but ``previous``, ``due``, ``scan`` and ``count`` makes exactly one call; each raises TableUnavailable. Times are
-epoch seconds, and passed in.
+Each method but ``previous``, ``due``, ``scan`` and ``count`` makes exactly one call; each raises TableUnavailable.
+Times are epoch seconds, and passed in.
 """
 
 from __future__ import annotations

@@ -301,11 +301,12 @@ def _is_public(host: str) -> bool:
     except ValueError:
         pass
     else:
-        if isinstance(address, ipaddress.IPv6Address):
-            # Of IPv6 only what is routed on the Internet, and none that carries an IPv4 address in it.
-            # https://www.iana.org/assignments/ipv6-address-space
-            if address not in ipaddress.ip_network("2000::/3") or address.sixtofour or address.teredo:
-                return False
+        # Of IPv6 only what is routed on the Internet, and none that carries an IPv4 address in it.
+        # https://www.iana.org/assignments/ipv6-address-space
+        if isinstance(address, ipaddress.IPv6Address) and (
+            address not in ipaddress.ip_network("2000::/3") or address.sixtofour or address.teredo
+        ):
+            return False
         return address.is_global and not address.is_multicast
     labels = host.split(".")
     # A last label of digits makes the whole an IPv4 address in some spelling: 127.1, 0x7f.1, 2130706433.
