@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -95,7 +96,7 @@ def test_a_message_whose_id_is_the_name_of_a_group_does_not_stand_in_its_way(
     doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock, group_comes_first: bool
 ) -> None:
     telegram.set_fault({"kind": "down"})
-    arrivals = [
+    arrivals: list[Callable[[], object]] = [
         lambda: doors.post({"text": "later", "id": "g", "deliver_at": int(clock()) + 7200}),
         lambda: doors.stream(*[grouped(table, name) for name in ("f", "h", "i")]),
     ]

@@ -158,15 +158,6 @@ def test_while_telegram_asks_to_wait_the_chat_is_left_in_peace_and_others_are_no
     assert float(table.row("b")["DueTs"]) == start + 600
 
 
-def test_a_chat_that_has_to_wait_holds_up_no_other_one(new_relay: NewRelay, outbox: Outbox, clock: Clock) -> None:
-    for number in range(60):
-        owe(outbox, f"to wait {number}", due=clock() - 100 + number)
-    owe(outbox, "free", due=clock() - 1, chat="ops")
-    sender = Script(clock, Unavailable("429", retry_after=600.0))
-    new_relay(sender=sender).redeliver(deadline=clock() + PLENTY)
-    assert sender.texts == ["to wait 0", "free"]
-
-
 def test_it_sleeps_at_most_five_seconds_for_one_message(new_relay: NewRelay, outbox: Outbox, clock: Clock) -> None:
     sender = Script(clock, *[Unavailable("429", retry_after=2.0)] * 9)
     owe(outbox, "Hello", due=clock())

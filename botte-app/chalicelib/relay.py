@@ -39,7 +39,7 @@ from .task import is_task, to_fields
 from .telegram import Sender
 
 LEASE_SECONDS = 60.0
-MAX_WAITING = 100  # not a whole backlog of a chat that has to wait; but behind it other chats may be free
+MAX_WAITING = 10  # not the whole backlog: other chats may be free
 
 T = TypeVar("T")
 _log = logging.getLogger("botte.relay")
@@ -121,7 +121,7 @@ class Relay:
     def redeliver(self, *, deadline: float) -> None:
         """Sends what is due, the longest overdue first, no faster than Telegram wants it; safe when two do it at once.
 
-        It stops when Telegram cannot be reached, or asked to wait for a hundred of them: the next run tries again.
+        It stops when Telegram cannot be reached, or asked to wait for ten of them: the next run tries again.
         """
         drained: set[str] = set()
         waiting = 0
