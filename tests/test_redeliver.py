@@ -43,6 +43,40 @@ def test_a_backlog_goes_out_in_the_order_it_became_due(new_relay: NewRelay, outb
     assert sender.texts == texts
 
 
+def test_when_telegram_is_back_all_that_waited_for_it_goes_out_in_the_order_of_acceptance(
+    new_relay: NewRelay, telegram: FakeTelegram, clock: Clock
+) -> None:
+    telegram.set_fault({"kind": "down"})
+    names = [f"{number:02d}" for number in range(12)]
+    for name in names:
+        new_relay().send(Message(text=name), deadline=clock() + 27, spare_id=name)
+        clock.now += 3
+        new_relay().redeliver(deadline=clock() + 60)  # moves what it tries, each a little farther
+    telegram.set_fault({"kind": "none"})
+    clock.now += 3
+    new_relay().redeliver(deadline=clock() + 60)
+    assert texts(telegram.messages) == names
+
+
+def test_a_message_that_always_fails_holds_up_none_behind_it(new_relay: NewRelay, outbox: Outbox, clock: Clock) -> None:
+    for number in range(3):
+        owe(outbox, f"{number}", due=clock() - 30 + number)
+    first = Script(clock, Unavailable("500"))
+    new_relay(sender=first).redeliver(deadline=clock() + PLENTY)
+    second = Script(clock, Unavailable("500"))
+    new_relay(sender=second).redeliver(deadline=clock() + PLENTY)
+    assert (first.texts, second.texts) == (["0"], ["0", "1", "2"])
+
+
+def test_what_may_have_arrived_waits_its_time(new_relay: NewRelay, outbox: Outbox, clock: Clock) -> None:
+    for number in range(3):
+        owe(outbox, f"{number}", due=clock() - 30 + number)
+    sender = Script(clock, Ambiguous("lost"))
+    for _ in range(2):
+        new_relay(sender=sender).redeliver(deadline=clock() + PLENTY)
+    assert sender.texts == ["0", "1", "2"]
+
+
 @pytest.mark.parametrize(("chat", "interval"), [("default", 1.0), ("ops", 3.0)])
 def test_a_chat_is_written_to_no_faster_than_telegram_wants(
     new_relay: NewRelay, outbox: Outbox, clock: Clock, chat: str, interval: float

@@ -57,9 +57,10 @@ class Courier:
         self._moved: dict[int, int] = {}
         self._alarmed = False
 
-    def has_time(self, deadline: float) -> bool:
-        """Whether a call to Telegram could be made and noted by the deadline."""
-        return self._clock() + CALL_SECONDS + NOTE_SECONDS <= deadline
+    def has_time(self, deadline: float, *, paced: bool = False) -> bool:
+        """Whether a call to Telegram could be made and noted by the deadline; paced: to any chat, at its pace."""
+        free = [sent + _interval(chat_id) for chat_id, sent in self._last_sent.items()] if paced else []
+        return max([self._clock(), *free]) + CALL_SECONDS + NOTE_SECONDS <= deadline
 
     def chat_id(self, name: str) -> int:
         """The id of the chat with a name. Raises Refused, or Unavailable."""

@@ -28,7 +28,10 @@ _UNKNOWN = "attribute_not_exists(#Status) AND attribute_not_exists(OwnerPK)"
 # Unless the message comes from the row itself, a payload that is there is somebody else's.
 _NEW = f"{_UNKNOWN} AND attribute_not_exists(Payload)"
 _OWED = "#Status IN (:pending, :sending) AND DueTs <= :now"
+_EARLY = "#Status = :pending AND MayGoEarly = :true"
 _HELD = "#Status = :sending AND LeaseId = :lease"
+# What only a row has that owes a delivery.
+_OWES = ("DueTs", "UnsentSK", "MayGoEarly")
 # What DynamoDB says of a row that is too large, and of a counter that is not a number.
 _UNFIT = ("size", "incorrect data type")
 
@@ -66,8 +69,9 @@ class Outbox:
         fields: Mapping[str, object] | None = None,
         body_hash: str = "",
         is_put: bool = False,
+        early: bool = False,
     ) -> Row:
-        """Takes a row to send it: one that is due, or whose lease is over.
+        """Takes a row to send it: one that is due, or whose lease is over; early: or one that may go before it is due.
 
         fields, body_hash: the message, where the row may not be there yet, or no door has taken it; a row that is
         there must have the same hash. is_put: the row was put there with this message. Raises NotClaimed.
@@ -75,6 +79,9 @@ class Outbox:
         sets = {"Status": "SENDING", "LeaseId": lease.id, "DueTs": lease.until, "ExpirationTs": int(now) + KEPT_OWED}
         values: dict[str, object] = {":pending": "PENDING", ":sending": "SENDING", ":now": now}
         condition, once = _OWED, {}
+        if early:
+            condition = f"({_OWED}) OR ({_EARLY})"
+            values[":true"] = True
         if fields is not None:
             condition = f"({_UNKNOWN if is_put else _NEW}) OR ({_OWED} AND BodyHash = :BodyHash)"
             once = content(fields, body_hash, now)
@@ -94,16 +101,16 @@ class Outbox:
     def mark_sent(self, key: Key, lease: Lease, progress: Progress, *, now: float) -> None:
         """Notes that a row was delivered."""
         sets = {**kept(progress), "Status": "SENT", "ExpirationTs": int(now) + KEPT_SENT}
-        self._finish(key, lease, sets, remove=("DueTs", "UnsentSK", "LastError"))
+        self._finish(key, lease, sets, remove=(*_OWES, "LastError"))
 
     def mark_pending(self, key: Key, lease: Lease, progress: Progress, *, due: float, error: Unavailable) -> None:
         """Notes that a row is to be tried again; answers that were lost are counted in ``Ambiguous``."""
-        sets = {**kept(progress), **owed(due), "LastError": error.reason}
+        sets = {**kept(progress), **owed(due, may_go_early=_is_outage(error)), "LastError": error.reason}
         self._finish(key, lease, sets, count="Ambiguous" if isinstance(error, Ambiguous) else None)
 
     def mark_failed(self, key: Key, lease: Lease, progress: Progress, *, now: float, error: str) -> None:
         """Parks a row: it is kept 30 days, with the reason."""
-        self._finish(key, lease, {**kept(progress), **failed(now, error)}, remove=("DueTs", "UnsentSK"))
+        self._finish(key, lease, {**kept(progress), **failed(now, error)}, remove=_OWES)
 
     def add_pending(
         self,
@@ -117,14 +124,16 @@ class Outbox:
         progress: Progress = NO_PROGRESS,
         attempts: int = 0,
         is_put: bool = False,
+        may_go_early: bool = False,
     ) -> None:
         """Adds a message that is to be sent later, after a failed attempt (``error``) or in its turn.
 
-        is_put: its row was put there with this message. Raises NotClaimed if it is known.
+        is_put: its row was put there with this message. may_go_early: it only waits for those before it in its group.
+        Raises NotClaimed if it is known.
         """
-        sets = {**kept(progress), **owed(due), "Attempts": attempts}
+        sets = {**kept(progress), **owed(due, may_go_early=may_go_early), "Attempts": attempts}
         if error is not None:
-            sets["LastError"] = error.reason
+            sets |= {"MayGoEarly": _is_outage(error), "LastError": error.reason}
         count = "Ambiguous" if isinstance(error, Ambiguous) else None
         condition = _UNKNOWN if is_put else _NEW
         self._update(key, sets, condition, once=content(fields, body_hash, now), count=count)
@@ -197,14 +206,17 @@ class Outbox:
         row = self._first("PK = :pk AND SK < :sk", values, ScanIndexForward=False)
         return row if row is None or row.key.in_group else self.previous(row.key)
 
-    def due(self, now: float) -> Iterator[Key]:
-        """The keys of the rows that are due, the longest overdue first; one call for each page of them."""
+    def due(self, by: float) -> Iterator[Row]:
+        """The rows that are due by a time, the longest overdue first; one call for each page of them.
+
+        Of each its key, ``due_ts``, ``accepted_ts`` and ``may_go_early``.
+        """
         arguments = {
             "IndexName": "due",
-            "KeyConditionExpression": "TaskId = :task AND DueTs <= :now",
-            "ExpressionAttributeValues": to_attributes({":task": TASK_ID, ":now": now}),
+            "KeyConditionExpression": "TaskId = :task AND DueTs <= :by",
+            "ExpressionAttributeValues": to_attributes({":task": TASK_ID, ":by": by}),
         }
-        return (row.key for row in self._pages("query", arguments))
+        return self._pages("query", arguments)
 
     def scan(self, *statuses: str | None) -> Iterator[Row]:
         """All rows of messages that have one of these statuses. It reads the whole table: for operators."""
@@ -318,6 +330,11 @@ class Outbox:
                 raise RowUnfit(f"a row of the table {self._table_name} cannot be changed") from None
             raise TableUnavailable(f"the table {self._table_name} cannot be used: {reason}") from None
         return answer
+
+
+def _is_outage(error: Unavailable) -> bool:
+    """Whether the message was surely not delivered, and nobody knows when it can be: then it goes once others do."""
+    return error.retry_after is None and not isinstance(error, Ambiguous)
 
 
 def _held(lease: Lease) -> dict[str, object]:

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
-from .attempt import Accepted, Attempts, Delivered, Parked, log_outcome
+from .attempt import MAX_BACKOFF_SECONDS, Accepted, Attempts, Delivered, Parked, log_outcome
 from .courier import Courier
 from .delivery import Delivery
 from .errors import (
@@ -40,6 +41,7 @@ from .telegram import Sender
 
 LEASE_SECONDS = 60.0
 MAX_WAITING = 10  # not the whole backlog: other chats may be free
+MAX_LOOKED_AT = 1000  # rows of the backlog that a run puts in order, far more than it can send
 
 T = TypeVar("T")
 _log = logging.getLogger("botte.relay")
@@ -119,25 +121,39 @@ class Relay:
             self._take(entry, deadline)
 
     def redeliver(self, *, deadline: float) -> None:
-        """Sends what is due, the longest overdue first, no faster than Telegram wants it; safe when two do it at once.
+        """Sends what is due, no faster than Telegram wants it; safe when two do it at once.
 
+        In the order of acceptance: what is not due, but only waits for Telegram to come back, has its place in it.
         It stops when Telegram cannot be reached, or asked to wait for ten of them: the next run tries again.
         """
+        now = self._clock()
+        rows = list(islice(self._outbox.due(now + MAX_BACKOFF_SECONDS), MAX_LOOKED_AT))
+        if all(_turn(row) > now for row in rows):
+            return
         drained: set[str] = set()
         waiting = 0
-        for key in self._outbox.due(self._clock()):
-            if not self._courier.has_time(deadline):
+        takes_early = True
+        for row in sorted(rows, key=lambda row: row.accepted_ts or _turn(row)):
+            key, is_early = row.key, _turn(row) > self._clock()
+            if key.partition in drained or (is_early and not (row.may_go_early and takes_early)):
+                continue
+            if not self._courier.has_time(deadline, paced=True):
                 return
-            if not key.in_group:
-                outcome = self._retry(key, deadline)
-            elif key.partition not in drained:
+            if key.in_group:
                 drained.add(key.partition)
                 outcome = self._drain(key.partition, deadline)
             else:
-                continue
-            if isinstance(outcome, Accepted) and outcome.error:
-                waiting += 1
-                if outcome.error.retry_after is None or waiting == MAX_WAITING:
+                outcome = self._retry(key, deadline)
+            if isinstance(outcome, Delivered):
+                takes_early = True
+            elif isinstance(outcome, Accepted) and outcome.error:
+                if outcome.error.retry_after is not None:
+                    waiting += 1
+                elif is_early:
+                    takes_early = False  # it may be this message's own fault; one that is due tells
+                else:
+                    return
+                if waiting == MAX_WAITING:
                     return
 
     def status(self, id: str) -> dict[str, object] | None:
@@ -256,8 +272,11 @@ class Relay:
                 self._reserve_id(message, key)
             due = self._not_now(key, message, now)
             if due is not None:
+                has_no_time = (message.deliver_at or 0) <= now
                 self._renewing(
-                    lambda: self._outbox.add_pending(key, fields, now=now, due=due, body_hash=hash, is_put=is_put)
+                    lambda: self._outbox.add_pending(
+                        key, fields, now=now, due=due, body_hash=hash, is_put=is_put, may_go_early=has_no_time
+                    )
                 )
                 return
             lease = self._attempts.lease()
@@ -332,7 +351,7 @@ class Relay:
     def _drain(self, partition: str, deadline: float) -> Delivered | Accepted | Parked | None:
         """Sends what is due of a group, from its head on; gives the last outcome."""
         outcome: Delivered | Accepted | Parked | None = None
-        while self._courier.has_time(deadline):
+        while self._courier.has_time(deadline, paced=True):
             head = self._outbox.head(partition)
             if head is None:
                 break
@@ -353,10 +372,10 @@ class Relay:
         return outcome
 
     def _retry(self, key: Key, deadline: float) -> Delivered | Accepted | Parked | None:
-        """Sends a row that is due. None: it is not due any more, or somebody else has it."""
+        """Sends a row that is due, or may go early. None: it is so no more, or somebody else has it."""
         lease = self._attempts.lease()
         try:
-            row = self._outbox.claim(key, lease, now=self._clock())
+            row = self._outbox.claim(key, lease, now=self._clock(), early=True)
         except NotClaimed:
             return None
         try:
@@ -403,6 +422,10 @@ def read_row(row: Row, now: float) -> Message:
 def read_item(item: Mapping[str, Any], now: float) -> Message:
     """The message that an item of the table carries. Raises InvalidMessage or InvalidTask."""
     return Message.from_fields(to_fields(item, (*FIELDS, FORBIDDEN_FIELD)), now=now, ignore_unknown=True)
+
+
+def _turn(row: Row) -> float:
+    return row.due_ts or 0.0
 
 
 def _is_untouched(row: Row) -> bool:

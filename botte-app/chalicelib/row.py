@@ -61,6 +61,11 @@ class Row:
         return self._number("AcceptedTs")
 
     @property
+    def may_go_early(self) -> bool:
+        """Whether the row may be tried before ``due_ts``, as soon as Telegram is known to take messages again."""
+        return self.item.get("MayGoEarly") == {"BOOL": True}
+
+    @property
     def attempts(self) -> int:
         return int(self._number("Attempts") or 0)
 
@@ -154,8 +159,13 @@ def raw(body: str) -> dict[str, object]:
     return {"RawBody": encoded[:MAX_RAW_BYTES].decode("utf-8", "ignore")}
 
 
-def owed(due: float) -> dict[str, object]:
-    return {"Status": "PENDING", "DueTs": due, "ExpirationTs": int(due) + KEPT_OWED}
+def owed(due: float, *, may_go_early: bool = False) -> dict[str, object]:
+    return {
+        "Status": "PENDING",
+        "DueTs": due,
+        "MayGoEarly": may_go_early,
+        "ExpirationTs": int(due) + KEPT_OWED,
+    }
 
 
 def failed(now: float, error: str) -> dict[str, object]:

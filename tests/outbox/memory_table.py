@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from types import CodeType
 from typing import Any
@@ -21,7 +21,8 @@ Item = dict[str, Any]
 _TOKEN = re.compile(r"\s*([A-Za-z_#:][\w#:]*|<=|=|<|[(),])")
 _WORDS = {"AND": "and", "OR": "or", "=": "==", "IN": "in"}
 _PUNCTUATION = {"<", "<=", "(", ")", ",", "attribute_not_exists"}
-_IS_DUE = "TaskId = :task AND DueTs <= :now"
+_IS_DUE = "TaskId = :task AND DueTs <= :by"
+_DUE = ("PK", "SK", "TaskId", "DueTs", "AcceptedTs", "MayGoEarly")
 _UNSENT = ("PK", "SK", "UnsentSK", "Status", "DueTs")
 
 
@@ -65,8 +66,8 @@ class MemoryTable:
         index, values = options.get("IndexName"), options["ExpressionAttributeValues"]
         if index == "due":
             assert KeyConditionExpression == _IS_DUE
-            overdue = self._due[: bisect_right(self._due, (_plain(values[":now"]), "\U0010ffff"))]
-            return {"Items": [{"PK": {"S": pk}, "SK": {"S": sk}} for _, pk, sk in overdue][: options.get("Limit")]}
+            due = self._due[: bisect_right(self._due, (_plain(values[":by"]), "\U0010ffff"))]
+            return {"Items": [_projected(self._groups[pk][sk], _DUE) for _, pk, sk in due]}
         items = self._unsent if index == "unsent" else self._groups
         sort_key = "UnsentSK" if index == "unsent" else "SK"
         candidates = items[values[":pk"]["S"]].values()
@@ -74,8 +75,7 @@ class MemoryTable:
         found = [item for item in candidates if holds(item)]
         found.sort(key=lambda item: _plain(item[sort_key]), reverse=not options.get("ScanIndexForward", True))
         seen = found[: options.get("Limit", len(found))]
-        projected = _UNSENT if index == "unsent" else None
-        return {"Items": [{name: item[name] for name in projected or item if name in item} for item in seen]}
+        return {"Items": [_projected(item, _UNSENT) if index == "unsent" else item for item in seen]}
 
     def scan(self, **_: Any) -> dict[str, Any]:
         return {"Items": [item for group in self._groups.values() for item in group.values()]}
@@ -103,6 +103,10 @@ class MemoryTable:
             return
         seen = {"Item": item} if options.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and item else {}
         raise _refusal("ConditionalCheckFailedException", "The conditional request failed", **seen)
+
+
+def _projected(item: Item, names: Iterable[str]) -> Item:
+    return {name: item[name] for name in names if name in item}
 
 
 def _refusal(code: str, message: str, **more: Any) -> ClientError:
