@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.doors import event
 from tests.ops.conftest import World, eventually
 from tools.rehearsal.project import ROOT, copy_project
 
@@ -107,6 +108,48 @@ def test_each_function_may_write_the_chat_ids_and_no_other_parameter(world: Worl
         for name in ("telegram-bot-token", "http-api-token", "other"):
             with pytest.raises(ClientError, match="is not authorized"):
                 ssm.put_parameter(Name=f"/botte/prod/{name}", Type="String", Value="x", Overwrite=True)
+
+
+def test_the_roles_are_enough_while_telegram_is_down_and_for_all_that_waits_in_groups_with_ids(
+    world: World, first: tuple[int, str]
+) -> None:
+    aws, table = world.client("lambda"), world.client("dynamodb")
+
+    def invoke(function: str, payload: object) -> None:
+        answer = aws.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def put(partition: str, sort: str, payload: dict[str, Any]) -> None:
+        keys = {"PK": {"S": partition}, "SK": {"S": sort}}
+        table.put_item(TableName="botte-prod-tasks", Item={**ITEM, **keys, "Payload": {"M": payload}})
+
+    world.telegram("PUT", "/inbox/fault", {"kind": "down"})
+    invoke("botte-prod-message", {"text": "waits: Lambda", "id": "waits-lambda"})
+    invoke("botte-prod-message", {"text": "waits: Lambda without an id"})
+    put("BOTTE_MESSAGE#waits", "1", {"text": {"S": "waits: group"}, "id": {"S": "waits-group"}})
+    put("BOTTE_MESSAGE#waits", "2", {"text": {"S": "waits: group too"}, "id": {"S": "waits-group-2"}})
+    put("BOTTE_MESSAGE#waits", "3", {"text": {"N": "5"}})
+    sqs = world.client("sqs")
+    queue = sqs.get_queue_url(QueueName="botte-prod-messages")["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"text": "waits: queue", "id": "waits-queue"}))
+    sqs.send_message(QueueUrl=queue, MessageBody="not JSON")
+
+    def owed() -> list[str]:
+        rows = table.scan(TableName="botte-prod-tasks", ConsistentRead=True)["Items"]
+        return [row["Status"]["S"] for row in rows if "DueTs" in row]
+
+    assert eventually(lambda: owed().count("PENDING") == 6, 30.0), owed()
+    world.telegram("PUT", "/inbox/fault", {"kind": "none"})
+
+    def redelivered() -> bool:
+        invoke("botte-prod-redeliver", event("schedule"))
+        return not owed()
+
+    assert eventually(redelivered, 60.0), owed()
+    arrived = sorted(text for text in world.texts() if text.startswith("waits: "))
+    assert arrived == sorted(
+        f"waits: {text}" for text in ("Lambda", "Lambda without an id", "group", "group too", "queue")
+    )
 
 
 @pytest.fixture
