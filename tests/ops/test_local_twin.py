@@ -62,5 +62,5 @@ def test_the_doctor_says_so_where_no_twin_runs(
         monkeypatch.setenv(name, "1")
     assert main(["doctor", "--stage", "local"]) == 1
     printed = capsys.readouterr().out
-    assert "WRONG  the Parameter Store cannot be used" in printed
+    assert "WRONG  sts cannot be used" in printed
     assert "mend: make run" in printed

@@ -141,6 +141,12 @@ def _break(world: World, part: str) -> Any:
             role = {"RoleName": "botte-prod-message", "PolicyName": "botte-prod-message"}
             world.client("iam").put_role_policy(**role, PolicyDocument=json.dumps(wide))
             return "botte-prod-message has other rights than its policy file", "make deploy STAGE=prod"
+        case "secret":
+            name = "/botte/prod/http-api-token"
+            token = world.parameter(HTTP_API_TOKEN)
+            world.client("ssm").delete_parameter(Name=name)
+            world.client("ssm").put_parameter(Name=name, Value=token, Type="String")
+            return "is a String, and must be a SecureString", f"aws ssm delete-parameter --name {name} && make deploy"
         case "environment":
             wrong = {"Variables": {"TELEGRAM_BOT_TOKEN": "1:x"}}
             aws.update_function_configuration(FunctionName="botte-prod-redeliver", Environment=wrong)
@@ -158,7 +164,7 @@ def test_the_doctor_finds_each_part_that_is_broken_and_a_deployment_mends_it(
     world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tools.ops.doctor.PATIENCE_SECONDS", 5.0)
-    parts = ["filter", "schedule", "throttling", "role", "environment", "webhook", "chat"]
+    parts = ["filter", "schedule", "throttling", "role", "secret", "environment", "webhook", "chat"]
     broken = [_break(world, part) for part in parts]
     status, found = doctor(world, capsys)
     assert status == 1
@@ -166,6 +172,7 @@ def test_the_doctor_finds_each_part_that_is_broken_and_a_deployment_mends_it(
         assert re.search(f"WRONG  .*{re.escape(told)}.*\n.*mend: .*{re.escape(mend)}", found), (told, found)
     world.client("events").enable_rule(Name="botte-prod-redeliver-event")
     world.run("webhook", "delete")
+    world.client("ssm").delete_parameter(Name="/botte/prod/http-api-token")
     assert world.run("deploy") == 0
     capsys.readouterr()
     assert doctor(world, capsys) == (0, "")
@@ -202,6 +209,26 @@ def test_a_new_token_is_live_beside_the_old_one_until_every_sender_has_it(world:
     assert statuses(old, new) == [403, 404]
     assert old not in world.parameter(HTTP_API_TOKEN)
     assert new not in terminal.seen
+
+
+def test_a_rotation_whose_function_cannot_be_changed_says_so_and_goes_on(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.fail("GET /2015-03-31/functions/botte-prod $")  # the waiter's
+    assert world.run("rotate-token", "--yes") == 1
+    assert capsys.readouterr().err.startswith("lambda: Waiter FunctionUpdatedV2 failed: ")
+    assert world.run("rotate-token", "--yes") == 0
+    assert len(world.parameter(HTTP_API_TOKEN).splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["deploy", "doctor"])
+def test_the_wrong_region_is_no_place_for_a_stage_that_was_deployed_elsewhere(
+    world: World, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(world.variables, "AWS_DEFAULT_REGION", "eu-west-1")
+    assert world.run(command) == 1
+    printed = capsys.readouterr()
+    assert "deployed from here to account 123456789012, region us-east-1, and this is" in printed.out + printed.err
 
 
 def test_logs_shows_what_the_functions_logged(world: World, capsys: pytest.CaptureFixture[str]) -> None:

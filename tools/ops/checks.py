@@ -12,11 +12,13 @@ from typing import Any
 from chalicelib.errors import TableUnavailable
 from chalicelib.settings import BOT_TOKEN, CHATS, HTTP_API_TOKEN, WEBHOOK_SECRET
 from tools.ops.bot import call_bot
+from tools.ops.preflight import check_access
 from tools.ops.stage import Stage, StageError
 from tools.ops.webhook import PATH
 
 _CLOCK_SECONDS = 60.0  # AWS refuses signatures that are five minutes off
 _OVERDUE_SECONDS = 300.0
+_SET_CLOCK = "timedatectl set-ntp true"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,15 @@ def make(target: str, stage: Stage) -> str:
     return f"make {target} STAGE={stage.name}"
 
 
+def check_account(stage: Stage) -> Iterator[Finding]:
+    """Whether AWS lets us in, or the twin runs: without that nothing else can be checked."""
+    try:
+        yield Finding("account", check_access(stage))
+    except StageError as error:
+        mend = "make run" if stage.is_local else "aws configure"
+        yield Finding("account", str(error), _SET_CLOCK if _is_of_the_clock(str(error)) else mend)
+
+
 def check_clock(stage: Stage) -> Iterator[Finding]:
     """Whether this machine's clock is right: AWS refuses requests with a wrong time."""
     answer = stage.call("ssm", "get_parameters", Names=[f"{stage.parameters_path}/{CHATS}"])
@@ -44,7 +55,7 @@ def check_clock(stage: Stage) -> Iterator[Finding]:
         return
     off = time.time() - email.utils.parsedate_to_datetime(date).timestamp()
     wrong = abs(off) > _CLOCK_SECONDS
-    yield Finding("clock", f"{abs(off):.0f} s off AWS's", "timedatectl set-ntp true" if wrong else None)
+    yield Finding("clock", f"{abs(off):.0f} s off AWS's", _SET_CLOCK if wrong else None)
 
 
 def check_parameters(stage: Stage) -> Iterator[Finding]:
@@ -62,9 +73,8 @@ def check_parameters(stage: Stage) -> Iterator[Finding]:
             value
         )
         if name != CHATS and kind != "SecureString":
-            yield Finding(
-                name, f"is a {kind}, and must be a SecureString", f"aws ssm delete-parameter --name {names[0]}"
-            )
+            told = f"is a {kind}, and must be a SecureString"
+            yield Finding(name, told, f"aws ssm delete-parameter --name {found[name]['Name']} && {mend}")
         elif problem:
             yield Finding(name, problem, f"aws ssm delete-parameter --name {found[name]['Name']} && {mend}")
         elif name == HTTP_API_TOKEN and len(value.strip().splitlines()) > 1:
@@ -140,13 +150,12 @@ def run_check(stage: Stage, part: str, check: Check) -> list[Finding]:
     try:
         return list(check(stage))
     except (StageError, TableUnavailable) as error:
-        return [Finding(part, str(error).splitlines()[0], _mend_for(stage, str(error)))]
+        mend = "make run" if stage.is_local else make("deploy", stage)
+        return [Finding(part, str(error).splitlines()[0], mend)]
 
 
-def _mend_for(stage: Stage, error: str) -> str:
-    if "redential" in error or "security token" in error:
-        return "aws configure"
-    return "make run" if stage.is_local else make("deploy", stage)
+def _is_of_the_clock(error: str) -> bool:
+    return "Signature expired" in error or "Signature not yet current" in error
 
 
 def _chat(stage: Stage, name: str, chat_id: int, mend: str) -> Finding:

@@ -7,6 +7,7 @@ import secrets
 from tools.ops.checks import (
     Check,
     Finding,
+    check_account,
     check_backlog,
     check_bot,
     check_clock,
@@ -50,6 +51,9 @@ _ON_AWS: dict[str, Check] = {
 def examine(stage: Stage, console: Console) -> int:
     """Tells how each part is; 1 if something is wrong."""
     checks = {**_EVERYWHERE, **({} if stage.is_local else _ON_AWS), "backlog": check_backlog}
+    if _tell(console, run_check(stage, "account", check_account)):
+        console.say("nothing else can be checked")
+        return 1
     wrong = 0
     for part, check in checks.items():
         wrong += _tell(console, run_check(stage, part, check))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import boto3
@@ -11,27 +12,49 @@ from tools.ops.stage import AwsRefused, Stage, StageError
 
 def check_preflight(stage: Stage) -> str:
     """Who and where this is, in a line. Raises StageError."""
-    runtime = lambda_runtime()
-    try:
-        account = stage.call("sts", "get_caller_identity")["Account"]
-    except AwsRefused as error:
-        raise StageError(f"the AWS credentials are not valid: {error.reason}") from None
+    runtime = lambda_runtime(sys.version_info[:2])
+    where = check_access(stage)
     if stage.queue_name not in (None, f"{stage.prefix}-messages"):
         raise StageError(
             f"QUEUE_NAME of {stage.name} in .chalice/config.json must be that of the stack, {stage.prefix}-messages"
         )
-    return f"account {account}, region {stage.region}, {runtime}"
+    return f"{where}, {runtime}"
 
 
-def lambda_runtime() -> str:
-    """The Lambda runtime that is this interpreter's; Chalice deploys with it.
+def check_access(stage: Stage) -> str:
+    """The account and the region that the credentials lead to, in a line. Raises StageError."""
+    region = stage.region
+    try:
+        account = str(stage.call("sts", "get_caller_identity")["Account"])
+    except AwsRefused as error:
+        raise StageError(f"the AWS credentials are not valid: {error.reason}") from None
+    for before in _deployed_places(stage) - {(account, region)}:
+        raise StageError(
+            f"{stage.name} was deployed from here to account {before[0]}, region {before[1]}, and this is account "
+            f"{account}, region {region}: set AWS_PROFILE or AWS_DEFAULT_REGION; if that one is gone, remove "
+            f"{stage.deployed_file.relative_to(stage.root)}"
+        )
+    return f"account {account}, region {region}"
+
+
+def lambda_runtime(version: tuple[int, int]) -> str:
+    """The Lambda runtime of a version of Python; Chalice deploys with that of the interpreter.
 
     Raises StageError if there is none. The list is the one of the Lambda API:
     https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
     """
     shape = boto3.Session()._session.get_service_model("lambda").shape_for("Runtime")
-    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    name = f"python{version[0]}.{version[1]}"
     known = sorted((each for each in shape.enum if each.startswith("python3.")), key=lambda each: int(each[8:]))
     if name not in known:
         raise StageError(f"{name} is no Lambda runtime (the newest is {known[-1]}): make clean, then make PYTHON=...")
     return name
+
+
+def _deployed_places(stage: Stage) -> set[tuple[str, str]]:
+    """The accounts and regions of what was deployed from this machine."""
+    if not stage.deployed_file.exists():
+        return set()
+    resources = json.loads(stage.deployed_file.read_text())["resources"]
+    arns = [each["lambda_arn"].split(":") for each in resources if "lambda_arn" in each]
+    return {(account, region) for _, _, _, region, account, *_ in arns}

@@ -59,7 +59,7 @@ def _renew(stage: Stage) -> None:
     function = stage.handlers["api_handler"]
     told = f"parameters read anew at {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}"
     stage.call("lambda", "update_function_configuration", FunctionName=function, Description=told)
-    stage.client("lambda").get_waiter("function_updated_v2").wait(FunctionName=function)
+    stage.wait("lambda", "function_updated_v2", FunctionName=function)
 
 
 def _await(stage: Stage, line: str, *, taken: bool) -> None:

@@ -71,7 +71,7 @@ def ensure_table(stage: Stage) -> tuple[str, str]:
     if not table.get("StreamSpecification", {}).get("StreamEnabled"):
         stream = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
         stage.call("dynamodb", "update_table", TableName=stage.table_name, StreamSpecification=stream)
-        stage.client("dynamodb").get_waiter("table_exists").wait(TableName=stage.table_name)
+        stage.wait("dynamodb", "table_exists", TableName=stage.table_name)
         table = stage.call("dynamodb", "describe_table", TableName=stage.table_name)["Table"]
         told.append("its stream is switched on")
     ttl = stage.call("dynamodb", "describe_time_to_live", TableName=stage.table_name)["TimeToLiveDescription"]

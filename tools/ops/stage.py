@@ -53,7 +53,10 @@ class Stage:
         self.queue_name = settings.queue_name
         self.telegram_api_url = settings.telegram_api_url
         self._options: dict[str, str] = {}
-        self._session = boto3.Session()
+        try:
+            self._session = boto3.Session()
+        except BotoCoreError as error:
+            raise StageError(f"AWS cannot be used: {error}") from None
         self._clients: dict[str, Any] = {}
         if self.is_local:
             self.telegram_api_url = _loopback("BOTTE_TELEGRAM_PORT", "8081")
@@ -88,7 +91,10 @@ class Stage:
     @property
     def region(self) -> str:
         """Where the stage is."""
-        return str(self.client("sts").meta.region_name)
+        region = self._options.get("region_name") or self._session.region_name
+        if not region:
+            raise StageError("no AWS region is set: set AWS_DEFAULT_REGION, or run aws configure")
+        return region
 
     def http_url(self) -> str:
         """Where the HTTP door is, as ``BOTTE_API_URL`` or else Chalice says; without a slash at its end."""
@@ -150,6 +156,13 @@ class Stage:
             raise AwsRefused(f"{service} {operation}", error) from None
         except BotoCoreError as error:
             raise StageError(f"{_SERVICE_NAMES.get(service, service)} cannot be used: {error}") from None
+
+    def wait(self, service: str, waiter: str, **arguments: object) -> None:
+        """Waits for what a waiter of boto3's waits for. Raises StageError if it does not come."""
+        try:
+            self.client(service).get_waiter(waiter).wait(**arguments)
+        except BotoCoreError as error:
+            raise StageError(f"{_SERVICE_NAMES.get(service, service)}: {redact(str(error))}") from None
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service, made once."""

@@ -23,9 +23,9 @@ def tune_functions(stage: Stage) -> str:
     for function in stage.handlers.values():
         configuration = stage.call("lambda", "get_function_configuration", FunctionName=function)
         if not is_within(LOGGING, configuration.get("LoggingConfig", {})):
-            stage.client("lambda").get_waiter("function_updated_v2").wait(FunctionName=function)
+            stage.wait("lambda", "function_updated_v2", FunctionName=function)
             stage.call("lambda", "update_function_configuration", FunctionName=function, LoggingConfig=LOGGING)
-            stage.client("lambda").get_waiter("function_updated_v2").wait(FunctionName=function)
+            stage.wait("lambda", "function_updated_v2", FunctionName=function)
         _keep_logs(stage, log_group(function))
     stage.call(
         "lambda", "put_function_event_invoke_config", FunctionName=message_function(stage), **async_policy(stage)

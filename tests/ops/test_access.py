@@ -1,0 +1,97 @@
+"""What an operator is told, in a line, where AWS or this Python cannot be used. Nothing here leaves the machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from tools.ops.__main__ import main
+from tools.ops.preflight import lambda_runtime
+from tools.ops.stage import StageError
+from tools.rehearsal.project import copy_project
+
+COMMANDS = ["deploy", "doctor", "logs", "rotate-token"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("project"), "http://127.0.0.1:1")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials and a region that lead to a port of this machine on which nothing listens."""
+    for name in [each for each in os.environ if each.startswith(("AWS_", "TELEGRAM_"))]:
+        monkeypatch.delenv(name)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = server.getsockname()[1]
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{closed}",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "nobody",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+def told(project: Path, command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The first line of what a command that cannot work says."""
+    assert main([command, "--stage", "prod"], project) == 1
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.out + printed.err
+    return (printed.out + printed.err).splitlines()[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_profile_that_does_not_exist(
+    project: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    assert "The config profile (nope) could not be found" in told(project, command, capsys)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_credentials(
+    project: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    assert "Unable to locate credentials" in told(project, command, capsys)
+
+
+@pytest.mark.parametrize("command", ["deploy", "doctor"])
+def test_no_region(
+    project: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert "no AWS region is set: set AWS_DEFAULT_REGION, or run aws configure" in told(project, command, capsys)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_aws_that_cannot_be_reached(project: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Could not connect to the endpoint URL" in told(project, command, capsys)
+
+
+def test_the_doctor_without_credentials_says_so_once(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    assert main(["doctor", "--stage", "prod"], project) == 1
+    assert capsys.readouterr().out.split("\n") == [
+        "account             WRONG  sts cannot be used: Unable to locate credentials",
+        "                           mend: aws configure",
+        "nothing else can be checked",
+        "",
+    ]
+
+
+def test_a_python_that_is_no_lambda_runtime() -> None:
+    with pytest.raises(StageError, match=r"python3\.99 is no Lambda runtime .*: make clean, then make PYTHON="):
+        lambda_runtime((3, 99))
+    assert lambda_runtime((3, 12)) == "python3.12"
