@@ -101,6 +101,11 @@ def test_destroy_that_fails_goes_on_when_it_is_run_again(
 def test_a_deployment_takes_the_table_over_that_destroy_left(
     world: World, no_patience: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def recovery() -> str:
+        backups = world.client("dynamodb").describe_continuous_backups(TableName="botte-prod-tasks")
+        described = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+        return str(described["PointInTimeRecoveryStatus"])
+
     items = world.client("dynamodb").scan(TableName="botte-prod-tasks")["Count"]
     assert items > 0
     assert world.run("deploy", "--alarms", "you@example.org", "--recovery", "on") == 0
@@ -109,5 +114,10 @@ def test_a_deployment_takes_the_table_over_that_destroy_left(
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
     assert (parameters["WithAlarms"], parameters["AlarmEmail"]) == ("true", "you@example.org")
     assert (parameters["WithRecovery"], parameters["WithTable"]) == ("true", "false")
+    assert recovery() == "ENABLED"
+    assert world.run("deploy") == 0
+    assert recovery() == "ENABLED"
+    assert world.run("deploy", "--recovery", "off") == 0
+    assert recovery() == "DISABLED"
     assert world.run("destroy", "--yes", "--table") == 0
     assert world.client("dynamodb").list_tables()["TableNames"] == []

@@ -8,14 +8,13 @@ from typing import Any
 
 from tools.ops.checks import Finding, make
 from tools.ops.deployed import find_mappings, role_name, rule_name
-from tools.ops.mappings import differences, stream_settings
+from tools.ops.mappings import differences, is_within, stream_settings
 from tools.ops.stage import Stage
 from tools.ops.tuning import (
     BURST,
     LOGGING,
     REQUESTS_PER_SECOND,
     async_policy,
-    is_within,
     message_function,
     throttling,
 )

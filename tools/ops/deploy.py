@@ -74,7 +74,7 @@ class Deployment:
             raise StageError(f'deploy stopped at "{name}": {error}\n{self._again()}') from None
 
     def _table(self) -> str:
-        self._stream_arn, told = ensure_table(self._stage)
+        self._stream_arn, told = ensure_table(self._stage, self._options)
         return told
 
     def _stale(self) -> str:
@@ -83,7 +83,7 @@ class Deployment:
         return f"mappings to what is no longer there: {told}"
 
     def _mappings(self) -> str:
-        told = tune_mappings(self._stage, self._stream_arn)
+        told = tune_mappings(self._stage)
         adopted = adopt_forgotten(self._stage)
         return f"{told}; {adopted} items from before are sent now" if adopted else told
 

@@ -66,13 +66,14 @@ def remove_stale_mappings(stage: Stage, stream_arn: str) -> str:
     return f"{removed} removed" if removed else "none"
 
 
-def tune_mappings(stage: Stage, stream_arn: str) -> str:
+def tune_mappings(stage: Stage) -> str:
     """Sets what Chalice cannot, and waits until the mappings work; a line on it. Raises StageError."""
+    _wait_until_enabled(stage, "dynamodb_message")
     (stream,) = find_mappings(stage, "dynamodb_message")
     wanted = stream_settings(stage)
-    if differences(stream, wanted) or stream["EventSourceArn"] != stream_arn:
+    if differences(stream, wanted):
         _update(stage, stream["UUID"], wanted)
-    _wait_until_enabled(stage, "dynamodb_message")
+        _wait_until_enabled(stage, "dynamodb_message")
     told = ["stream: filtered, bisecting, 6 h of retries, then the failures queue"]
     if stage.queue_name:
         _wait_until_enabled(stage, "sqs_message")
@@ -82,7 +83,14 @@ def tune_mappings(stage: Stage, stream_arn: str) -> str:
 
 def differences(mapping: Any, wanted: dict[str, Any]) -> list[str]:
     """The names of the settings in which a mapping is not what is wanted."""
-    return [name for name, value in wanted.items() if mapping.get(name) != value]
+    return [name for name, value in wanted.items() if not is_within(value, mapping.get(name))]
+
+
+def is_within(wanted: Any, found: Any) -> bool:
+    """Whether settings are as wanted; AWS may tell of more than it was asked for."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(is_within(value, found.get(name)) for name, value in wanted.items())
+    return bool(wanted == found)
 
 
 def adopt_forgotten(stage: Stage) -> int:

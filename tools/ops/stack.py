@@ -10,7 +10,7 @@ from tools.ops.stage import AwsRefused, Stage, StageError
 
 _POLL_SECONDS = 3.0
 _WAIT_SECONDS = 900.0
-_BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS")
+_BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS")
 
 
 def template(stage: Stage) -> str:
@@ -22,7 +22,7 @@ def stack_up(stage: Stage, options: Mapping[str, str]) -> str:
 
     options: further parameters of the template; those that are not given stay as they are. Raises StageError.
     """
-    stack = find_stack(stage)
+    stack = _settled(stage)  # a run that was stopped may have left it at work
     if stack is not None and stack["StackStatus"] in _BROKEN:
         # A first creation that failed leaves a stack that can only be deleted. The table would have stayed.
         stack_down(stage)
@@ -31,7 +31,7 @@ def stack_up(stage: Stage, options: Mapping[str, str]) -> str:
         parameters = _parameters(stage, options, {}, with_table=not _table_exists(stage))
         _run(stage, "create_stack", parameters)
         return f"{stage.prefix} is made, {_extent(stage)}"
-    before = {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
+    before = _parameters_of(stack)
     owned = before.get("WithTable", "true") == "true"
     if owned and not _table_exists(stage):
         # Somebody deleted the table behind the stack's back: it lets go of it, and then makes a new one.
@@ -61,10 +61,11 @@ def find_stack(stage: Stage) -> Any:
         raise
 
 
-def ensure_table(stage: Stage) -> tuple[str, str]:
+def ensure_table(stage: Stage, options: Mapping[str, str]) -> tuple[str, str]:
     """The ARN of the table's stream, and a line on the table.
 
-    A table that was restored from a backup has neither stream nor TTL: they are switched on again. Raises StageError.
+    A table that was restored from a backup has neither stream nor TTL: they are switched on again. One that the stack
+    does not own gets its recovery here, too. options: as those of ``stack_up``. Raises StageError.
     """
     told = []
     table = stage.call("dynamodb", "describe_table", TableName=stage.table_name)["Table"]
@@ -79,8 +80,24 @@ def ensure_table(stage: Stage) -> tuple[str, str]:
         setting = {"Enabled": True, "AttributeName": "ExpirationTs"}
         stage.call("dynamodb", "update_time_to_live", TableName=stage.table_name, TimeToLiveSpecification=setting)
         told.append("its time to live is switched on")
+    if recovery := _ensure_recovery(stage, options):
+        told.append(recovery)
     label = table["LatestStreamArn"].rpartition("/")[2]
     return table["LatestStreamArn"], ", ".join([f"{stage.table_name}, stream {label}", *told])
+
+
+def _ensure_recovery(stage: Stage, options: Mapping[str, str]) -> str | None:
+    """Switches point-in-time recovery as the stack says; off only if that was asked for. A line if it was changed."""
+    wanted = _parameters_of(find_stack(stage)).get("WithRecovery") == "true"
+    backups = stage.call("dynamodb", "describe_continuous_backups", TableName=stage.table_name)
+    found = backups["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+    on = found.get("PointInTimeRecoveryStatus") == "ENABLED"
+    if on == wanted or (on and "WithRecovery" not in options):
+        return None
+    setting = {"PointInTimeRecoveryEnabled": wanted}
+    arguments = {"TableName": stage.table_name, "PointInTimeRecoverySpecification": setting}
+    stage.call("dynamodb", "update_continuous_backups", **arguments)
+    return f"its point-in-time recovery is switched {'on' if wanted else 'off'}"
 
 
 def _parameters(
@@ -111,15 +128,27 @@ def _run(stage: Stage, operation: str, parameters: list[dict[str, str]]) -> bool
 
 
 def _wait(stage: Stage, *wanted: str) -> None:
+    stack = _settled(stage)
+    status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
+    if status not in wanted:
+        raise StageError(f"the stack {stage.prefix} is {status}: {_reason(stage)}")
+
+
+def _settled(stage: Stage) -> Any:
+    """The stack once nothing is at work on it; None if there is none. Raises StageError if that takes too long."""
     ends = time.monotonic() + _WAIT_SECONDS
     while True:
         stack = find_stack(stage)
-        status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
-        if status in wanted:
-            return
-        if not status.endswith("IN_PROGRESS") or time.monotonic() > ends:
-            raise StageError(f"the stack {stage.prefix} is {status}: {_reason(stage)}")
+        status = stack["StackStatus"] if stack else ""
+        if not status.endswith("IN_PROGRESS") or status in _BROKEN:
+            return stack
+        if time.monotonic() > ends:
+            raise StageError(f"the stack {stage.prefix} has been {status} for {_WAIT_SECONDS / 60:.0f} minutes")
         time.sleep(_POLL_SECONDS)
+
+
+def _parameters_of(stack: Any) -> dict[str, str]:
+    return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
 
 
 def _reason(stage: Stage) -> str:
@@ -134,7 +163,11 @@ def _reason(stage: Stage) -> str:
 
 
 def _table_exists(stage: Stage) -> bool:
-    return stage.find("dynamodb", "describe_table", TableName=stage.table_name) is not None
+    answer = stage.find("dynamodb", "describe_table", TableName=stage.table_name)
+    if answer is not None and answer["Table"]["TableStatus"] == "DELETING":
+        stage.wait("dynamodb", "table_not_exists", TableName=stage.table_name)
+        return False
+    return answer is not None
 
 
 def _extent(stage: Stage) -> str:

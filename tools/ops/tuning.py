@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tools.ops.deployed import find_api
-from tools.ops.mappings import queue_arn
+from tools.ops.mappings import is_within, queue_arn
 from tools.ops.stage import AwsRefused, Stage, StageError
 
 RETENTION_DAYS = 30
@@ -67,10 +67,6 @@ def throttling(stage: Stage) -> tuple[float | None, int | None]:
     settings = stage.call("apigateway", "get_stage", restApiId=api_id, stageName=name).get("methodSettings", {})
     found = settings.get("*/*", {})
     return found.get("throttlingRateLimit"), found.get("throttlingBurstLimit")
-
-
-def is_within(wanted: dict[str, Any], found: dict[str, Any]) -> bool:
-    return all(found.get(name) == value for name, value in wanted.items())
 
 
 def _api(stage: Stage) -> tuple[str, str]:
