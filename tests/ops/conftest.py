@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 class World:
     """An AWS, a Telegram and a copy of the project, with commands that are run as an owner runs them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, queues: tuple[str, ...] = ("prod",)) -> None:
         self._backend = subprocess.Popen(
             [sys.executable, "-m", "tools.rehearsal.backend"],
             stdin=subprocess.PIPE,
@@ -40,7 +40,7 @@ class World:
         assert self._backend.stdout is not None
         self.addresses: dict[str, str] = json.loads(self._backend.stdout.readline())
         self.variables = environment(self.addresses)
-        self.project = copy_project(folder, self.addresses["telegram"])
+        self.project = copy_project(folder, self.addresses["telegram"], queues=queues)
         self._session = boto3.Session()
 
     def stop(self) -> None:

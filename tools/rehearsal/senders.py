@@ -36,12 +36,14 @@ def sender_commands(stage: str) -> Iterator[str]:
     )
 
 
-def run_in_shell(command: str, variables: Mapping[str, str]) -> int:
-    """Runs a line with this project's own `aws`, and prints what it printed; its exit status."""
+def run_in_shell(command: str, variables: Mapping[str, str], folder: Path | None = None) -> int:
+    """Runs lines, in a folder, with this project's own `aws`, and prints what they printed; the exit status."""
     path = f"{AWS.parent}:{variables.get('PATH', '')}"
     environment = {**variables, "PATH": path, "AWS_PAGER": ""}
     # For SQS, version 1 of the command does not look at AWS_ENDPOINT_URL.
     aws = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }\n'
-    done = subprocess.run(["sh", "-ec", aws + command], env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        ["sh", "-ec", aws + command], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=False
+    )
     print(done.stdout.rstrip(), flush=True)
     return done.returncode
