@@ -64,9 +64,3 @@ def test_only_the_http_door_may_read_the_api_tokens() -> None:
         path.name for path in (ROOT / ".chalice" / "policies").glob("*.json") if "http-api-token" in path.read_text()
     ]
     assert sorted(readers) == ["dev-api_handler.json", "prod-api_handler.json"]
-
-
-def test_the_chat_ids_are_the_only_parameter_that_a_function_may_write(package: Path) -> None:
-    written = [each["Resource"] for each in statements(package) if "ssm:PutParameter" in each["Action"]]
-    assert len(written) == len(HANDLERS)
-    assert all(len(each) == 1 and each[0].endswith("/telegram-chats") for each in written)

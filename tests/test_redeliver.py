@@ -77,6 +77,26 @@ def test_what_may_have_arrived_waits_its_time(new_relay: NewRelay, outbox: Outbo
     assert sender.texts == ["0", "1", "2"]
 
 
+def test_the_log_tells_for_how_long_a_pending_message_has_waited(
+    new_relay: NewRelay, outbox: Outbox, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    owe(outbox, "one", due=clock() - 90)
+    new_relay(sender=Script(clock, Unavailable("down"))).redeliver(deadline=clock() + PLENTY)
+    (pending,) = [each for each in caplog.records if each.message == "pending"]
+    assert vars(pending)["waited_seconds"] == 90
+
+
+def test_a_message_that_was_to_go_out_later_has_waited_only_since_then(
+    relay: Relay, new_relay: NewRelay, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    later = Message(text="later", deliver_at=int(clock()) + DAY)
+    relay.send(later, deadline=clock() + PLENTY, spare_id="later")
+    clock.sleep(DAY + 60)
+    new_relay(sender=Script(clock, Unavailable("down"))).redeliver(deadline=clock() + PLENTY)
+    (pending,) = [each for each in caplog.records if each.message == "pending"]
+    assert 58 <= vars(pending)["waited_seconds"] <= 60
+
+
 @pytest.mark.parametrize(("chat", "interval"), [("default", 1.0), ("ops", 3.0)])
 def test_a_chat_is_written_to_no_faster_than_telegram_wants(
     new_relay: NewRelay, outbox: Outbox, clock: Clock, chat: str, interval: float

@@ -84,7 +84,8 @@ class Attempts:
             due = self.due(error, row.attempts)
             with _unnoted(key):
                 self._outbox.mark_pending(key, lease, delivery.progress, due=due, error=error)
-            log_outcome("pending", key, message, error.reason)
+            since = max(row.accepted_ts or 0.0, message.deliver_at or 0.0) or self._clock()
+            log_outcome("pending", key, message, error.reason, waited_seconds=int(self._clock() - since))
             return Accepted(key.sort, error)
         except NotClaimed:
             return Accepted(key.sort)  # the lease was lost: another has the row, and sends what is left
@@ -123,14 +124,25 @@ class Attempts:
 
 
 def log_outcome(
-    outcome: str, key: Key, message: Message | None, reason: str | None = None, *, mended: Iterable[str] = ()
+    outcome: str,
+    key: Key,
+    message: Message | None,
+    reason: str | None = None,
+    *,
+    mended: Iterable[str] = (),
+    waited_seconds: int = 0,
 ) -> None:
-    """Logs what became of a message: ``sent``, ``pending`` or ``failed``. mended: as in Progress."""
+    """Logs what became of a message: ``sent``, ``pending`` or ``failed``.
+
+    mended: as in Progress. waited_seconds: for how long a pending one has waited; an alarm looks at it.
+    """
     level = {"sent": logging.INFO, "pending": logging.WARNING, "failed": logging.ERROR}[outcome]
     sender_app = message.sender_app if message else None
     extra: dict[str, object] = {"id": key.sort, "sender_app": sender_app, "reason": reason}
     if mended:
         extra["mended"] = list(mended)
+    if outcome == "pending":
+        extra["waited_seconds"] = waited_seconds
     _log.log(level, outcome, extra=extra)
 
 

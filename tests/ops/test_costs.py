@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cfnlint.decode import decode
 
 from tools.ops.costs import DOORS, PRICES_OF, cost, table, usage
 from tools.rehearsal.project import ROOT
@@ -22,3 +23,13 @@ def test_a_personal_volume_costs_less_than_a_cent(door: str) -> None:
 
 def test_an_idle_queue_polls_for_two_thirds_of_what_is_free() -> None:
     assert usage("SQS", 0)["queue requests"] == 5 * 3 * 60 * 24 * 30 == 648_000
+
+
+def test_the_page_counts_the_metrics_of_the_alarms() -> None:
+    template, _ = decode(str(ROOT / ".chalice" / "resources.yaml"))
+    alarms = [each for each in template["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+    metrics = {"HasAlarms": 0, "HasQueueAlarm": 0}
+    for alarm in alarms:
+        metrics[alarm["Condition"]] += sum("MetricStat" in each for each in alarm["Properties"].get("Metrics", [])) or 1
+    without = metrics["HasAlarms"]
+    assert f"{without} metrics without the queue, {without + metrics['HasQueueAlarm']} with it" in PAGE

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from cfnlint.decode import decode
 
 from tests.ops.conftest import World
+from tools.rehearsal.project import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -115,9 +117,17 @@ def test_a_deployment_takes_the_table_over_that_destroy_left(
     assert (parameters["WithAlarms"], parameters["AlarmEmail"]) == ("true", "you@example.org")
     assert (parameters["WithRecovery"], parameters["WithTable"]) == ("true", "false")
     assert recovery() == "ENABLED"
+    filter = {"logGroupName": "/aws/lambda/botte-prod-redeliver"}
+    (waited,) = world.client("logs").describe_metric_filters(**filter)["metricFilters"]
+    (metric,) = waited["metricTransformations"]
+    template, _ = decode(str(ROOT / ".chalice" / "resources.yaml"))  # moto makes no alarms of it
+    alarm = template["Resources"]["OldestPendingMessage"]["Properties"]
+    assert alarm["MetricName"]["Fn::Sub"].replace("${Stage}", "prod") == metric["metricName"]
+    assert alarm["Namespace"] == metric["metricNamespace"]
     assert world.run("deploy") == 0
     assert recovery() == "ENABLED"
-    assert world.run("deploy", "--recovery", "off") == 0
+    assert world.run("deploy", "--recovery", "off", "--alarms", "off") == 0
     assert recovery() == "DISABLED"
+    assert world.client("logs").describe_metric_filters(**filter)["metricFilters"] == []
     assert world.run("destroy", "--yes", "--table") == 0
     assert world.client("dynamodb").list_tables()["TableNames"] == []

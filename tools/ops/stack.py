@@ -61,6 +61,12 @@ def find_stack(stage: Stage) -> Any:
         raise
 
 
+def stack_parameters(stage: Stage) -> dict[str, str]:
+    """The parameters that the stack has now; none if there is no stack."""
+    stack = find_stack(stage)
+    return _parameters_of(stack) if stack else {}
+
+
 def ensure_table(stage: Stage, options: Mapping[str, str]) -> tuple[str, str]:
     """The ARN of the table's stream, and a line on the table.
 
@@ -88,7 +94,7 @@ def ensure_table(stage: Stage, options: Mapping[str, str]) -> tuple[str, str]:
 
 def _ensure_recovery(stage: Stage, options: Mapping[str, str]) -> str | None:
     """Switches point-in-time recovery as the stack says; off only if that was asked for. A line if it was changed."""
-    wanted = _parameters_of(find_stack(stage)).get("WithRecovery") == "true"
+    wanted = stack_parameters(stage).get("WithRecovery") == "true"
     backups = stage.call("dynamodb", "describe_continuous_backups", TableName=stage.table_name)
     found = backups["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
     on = found.get("PointInTimeRecoveryStatus") == "ENABLED"

@@ -6,11 +6,13 @@ from typing import Any
 
 from tools.ops.deployed import find_api
 from tools.ops.mappings import is_within, queue_arn
+from tools.ops.stack import stack_parameters
 from tools.ops.stage import AwsRefused, Stage, StageError
 
 RETENTION_DAYS = 30
 REQUESTS_PER_SECOND = 10.0
 BURST = 20
+WAITED = '{ $.message = "pending" && $.waited_seconds >= 0 }'
 LOGGING = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
 
 
@@ -27,6 +29,7 @@ def tune_functions(stage: Stage) -> str:
             stage.call("lambda", "update_function_configuration", FunctionName=function, LoggingConfig=LOGGING)
             stage.wait("lambda", "function_updated_v2", FunctionName=function)
         _keep_logs(stage, log_group(function))
+    _tell_how_long_messages_wait(stage)
     stage.call(
         "lambda", "put_function_event_invoke_config", FunctionName=message_function(stage), **async_policy(stage)
     )
@@ -74,6 +77,19 @@ def _api(stage: Stage) -> tuple[str, str]:
     if api_id is None:
         raise StageError(f"the REST API of {stage.name} does not exist")
     return api_id, str(stage.config["api_gateway_stage"])
+
+
+def _tell_how_long_messages_wait(stage: Stage) -> None:
+    """Makes of the logs the metric that an alarm of the stack looks at; only with alarms, as it may cost.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+    """
+    filter = {"logGroupName": log_group(stage.handlers["redeliver"]), "filterName": "waited"}
+    if stack_parameters(stage).get("WithAlarms") != "true":
+        stage.find("logs", "delete_metric_filter", **filter)
+        return
+    metric = {"metricNamespace": "Botte", "metricName": f"{stage.prefix}-waited", "metricValue": "$.waited_seconds"}
+    stage.call("logs", "put_metric_filter", **filter, filterPattern=WAITED, metricTransformations=[metric])
 
 
 def _keep_logs(stage: Stage, group: str) -> None:
