@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.doors import Doors, Table, item, queue_record, stream_record, texts
 from tools.dev.aws import EmbeddedAws
 from tools.dev.fake_telegram import FakeTelegram
 from tools.ops.__main__ import main
+from tools.ops.checks import check_clock
+from tools.ops.stage import Stage
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +98,12 @@ def test_a_table_that_cannot_be_reached_is_an_error_in_a_line(
     assert run("failed") == 1
     expected = "the table botte-local-tasks cannot be used: EndpointConnectionError at http://127.0.0.1:1/\n"
     assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize(("off", "mend"), [(0.0, None), (-120.0, "timedatectl set-ntp true")])
+def test_the_doctor_compares_the_clock_with_that_of_aws(doors: Doors, off: float, mend: str | None) -> None:
+    (found,) = check_clock(Stage("local"), lambda: time.time() + off)
+    assert found.mend == mend
 
 
 def test_the_webhook_is_set_shown_and_deleted(doors: Doors, capsys: pytest.CaptureFixture[str]) -> None:

@@ -183,6 +183,11 @@ def test_a_second_deployment_changes_nothing_and_sends_nothing_twice(
     assert world.texts() == texts
 
 
+def test_a_door_whose_role_is_not_everywhere_yet_is_tried_again(world: World) -> None:
+    world.fail("UpdateItem .*-Lambda")  # what the claim of the message is told for a while
+    assert world.run("deploy", owner=False) == 0
+
+
 def test_a_deployment_from_another_machine_makes_no_second_api(world: World) -> None:
     before = _everything(world)
     (world.project / ".chalice" / "deployed" / "prod.json").unlink()

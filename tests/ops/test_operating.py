@@ -83,7 +83,7 @@ def test_bot_token_and_chat_are_asked_for_once_and_the_token_is_not_shown(world:
     terminal.expect("Now write anything to @botte_bot")
     world.telegram("POST", "/inbox/updates", {"text": "hello"})
     terminal.expect(f"You, chat {TWIN_CHAT_ID}. Is it this one?")
-    terminal.type("y")
+    terminal.type("yes")
     terminal.end()
     assert TWIN_BOT_TOKEN not in terminal.seen
     assert world.parameter(BOT_TOKEN, "dev") == TWIN_BOT_TOKEN
@@ -131,6 +131,11 @@ def _break(world: World, part: str) -> Any:
         case "schedule":
             events.disable_rule(Name="botte-prod-redeliver-event")
             return "botte-prod-redeliver-event is DISABLED", "aws events enable-rule"
+        case "schedule's right":
+            policy = json.loads(aws.get_policy(FunctionName="botte-prod-redeliver")["Policy"])
+            (statement,) = policy["Statement"]
+            aws.remove_permission(FunctionName="botte-prod-redeliver", StatementId=statement["Sid"])
+            return "is not allowed to call botte-prod-redeliver", "make deploy STAGE=prod"
         case "throttling":
             (api,) = gateway.get_rest_apis()["items"]
             change = {"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "500"}
@@ -189,6 +194,19 @@ def test_the_doctor_finds_a_mapping_that_is_off(
     assert told in found
     assert mend in found
     assert "DynamoDB door" in found
+
+
+def test_a_schedule_that_may_not_call_its_function_is_found_and_mended(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told, mend = _break(world, "schedule's right")
+    status, found = doctor(world, capsys)
+    assert status == 1
+    assert told in found
+    assert mend in found
+    assert world.run("deploy") == 0
+    capsys.readouterr()
+    assert doctor(world, capsys) == (0, "")
 
 
 def test_a_new_token_is_live_beside_the_old_one_until_every_sender_has_it(world: World) -> None:

@@ -109,8 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
         content = b"".join(chunks)
         code, _, reason = answer["status"].partition(" ")
         self.send_response_only(int(code), reason)
+        self.send_header("Date", self.date_time_string())
         for name, value in answer["headers"]:
-            if name.lower() not in ("content-length", "connection", "transfer-encoding"):
+            if name.lower() not in ("content-length", "connection", "date", "transfer-encoding"):
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         if self.close_connection:

@@ -109,6 +109,8 @@ def check_schedule(stage: Stage) -> Iterator[Finding]:
         yield Finding("schedule", f"{name} is {rule['State']}", f"aws events enable-rule --name {name}")
     elif not any(target.endswith(f":{stage.handlers['redeliver']}") for target in targets):
         yield Finding("schedule", f"{name} does not call {stage.handlers['redeliver']}", mend)
+    elif not _may_be_called_by("events.amazonaws.com", stage, "redeliver"):
+        yield Finding("schedule", f"{name} is not allowed to call {stage.handlers['redeliver']}", mend)
     else:
         yield Finding("schedule", f"{stage.handlers['redeliver']}, {rule['ScheduleExpression']}")
 
@@ -135,6 +137,12 @@ def check_queues(stage: Stage) -> Iterator[Finding]:
         count = int(stage.call("sqs", "get_queue_attributes", **arguments)["Attributes"]["ApproximateNumberOfMessages"])
         look = f"aws sqs receive-message --queue-url {url['QueueUrl']}"
         yield Finding("queue", f"{count} in the {told} {name}", look if count else None)
+
+
+def _may_be_called_by(principal: str, stage: Stage, handler: str) -> bool:
+    answer = stage.find("lambda", "get_policy", FunctionName=stage.handlers[handler])
+    statements = json.loads(answer["Policy"])["Statement"] if answer else []
+    return any(each["Principal"] == {"Service": principal} for each in statements)
 
 
 def _granted(stage: Stage, role: str) -> list[Any]:

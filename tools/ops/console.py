@@ -40,13 +40,13 @@ class Console:
             raise StageError(f"nothing was typed; {variable} can be set instead")
         return answer
 
-    def confirm(self, question: str, *, typed: str = "y") -> bool:
-        """Whether the answer is ``typed``; where there is no terminal, whether yes was given beforehand."""
+    def confirm(self, question: str, *typed: str) -> bool:
+        """Whether the answer is one of ``typed``; where there is no terminal, whether yes was given beforehand."""
         if self._assume_yes:
             return True
         if not self.interactive:
             return False
         try:
-            return input(f"{question} ").strip().lower() == typed
+            return input(f"{question} ").strip().lower() in typed
         except EOFError:
             return False

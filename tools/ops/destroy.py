@@ -21,7 +21,7 @@ def destroy(stage: Stage, console: Console, *, with_table: bool) -> int:
     account = stage.call("sts", "get_caller_identity")["Account"]
     table = "AND its table with all messages" if with_table else "but its table"
     console.say(f"This deletes everything of {stage.name} {table}, in account {account}, region {stage.region}.")
-    if not console.confirm(f"Type {stage.name} to go on:", typed=stage.name):
+    if not console.confirm(f"Type {stage.name} to go on:", stage.name):
         console.say("Nothing was deleted. Without a terminal, YES=1 is the answer.")
         return 1
     steps: dict[str, Callable[[Stage], str]] = {

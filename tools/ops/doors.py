@@ -97,10 +97,15 @@ def _http(stage: Stage, message: dict[str, Any], ends: float) -> str:
 
 def _lambda(stage: Stage, message: dict[str, Any], ends: float) -> str:
     name = stage.handlers["message"]
-    answer = stage.call("lambda", "invoke", FunctionName=name, Payload=json.dumps(message).encode())
-    result = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        raise StageError(f"{result.get('errorType')}: {result.get('errorMessage')}")
+    while True:
+        answer = stage.call("lambda", "invoke", FunctionName=name, Payload=json.dumps(message).encode())
+        result = json.loads(answer["Payload"].read())
+        if "FunctionError" not in answer:
+            break
+        # A new role takes a moment to be everywhere.
+        if result.get("errorType") in ("InvalidMessage", "Refused") or time.monotonic() > ends:
+            raise StageError(f"{result.get('errorType')}: {result.get('errorMessage')}")
+        time.sleep(_POLL_SECONDS)
     if "message_id" in result:
         return f"message_id {result['message_id']}"
     return f"{result.get('status')}, then {_await(stage, message['id'], ends)}"

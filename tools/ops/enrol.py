@@ -114,7 +114,7 @@ def _find_chat(stage: Stage, console: Console) -> int:
         for update in call_bot(stage, "getUpdates", {"offset": offset, "timeout": _POLL_SECONDS}):
             offset = update["update_id"] + 1
             chat = update.get("message", {}).get("chat")
-            if chat and console.confirm(f"{_who(chat)}, chat {chat['id']}. Is it this one? [y/n]"):
+            if chat and console.confirm(f"{_who(chat)}, chat {chat['id']}. Is it this one? [y/n]", "y", "yes"):
                 return int(chat["id"])
     raise StageError(f"nobody wrote to @{name} within {WAIT_SECONDS / 60:.0f} minutes")
 

@@ -32,7 +32,7 @@ def rotate_token(stage: Stage, console: Console) -> int:
     _await(stage, lines[-1], taken=True)
     console.step("live", f"the HTTP door takes {_name(lines[-1])}")
     console.say(f"Give it to every sender; it is the last line of: {show_token_command(stage)}")
-    if not console.confirm("Has every sender got it, so that the old one can go? [y/n]"):
+    if not console.confirm("Has every sender got it, so that the old one can go? [y/n]", "y", "yes"):
         console.say(f"Both are live. make rotate-token STAGE={stage.name} goes on from here.")
         return 0
     _store(stage, lines[-1:])
@@ -70,7 +70,8 @@ def _await(stage: Stage, line: str, *, taken: bool) -> None:
         if (status == 404) if taken else (status == 403):
             return
         if time.monotonic() > ends:
-            raise StageError(f"the HTTP door answers {status} to {_name(line)}: both tokens stay as they are stored")
+            told = f"the HTTP door still answers {status} to {_name(line)}"
+            raise StageError(f"{told}, which is {'' if taken else 'no more '}stored: make doctor STAGE={stage.name}")
         time.sleep(_POLL_SECONDS)
 
 

@@ -1,0 +1,102 @@
+"""The table and the queues: as they are made, and, where moto does not make it, as the template says."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from cfnlint.decode import decode
+
+from tools.dev.aws import RESOURCES_FILE, EmbeddedAws
+from tools.rehearsal.project import ROOT
+
+TEMPLATE, _ = decode(str(RESOURCES_FILE))
+Make = Callable[..., str]
+
+
+@pytest.fixture
+def make(aws: EmbeddedAws) -> Iterator[Make]:
+    """Makes a stack, and gives what the names of its resources begin with."""
+    cloudformation, made = aws.client("cloudformation"), []
+
+    def make(**parameters: str) -> str:
+        stage = f"s{uuid.uuid4().hex[:8]}"
+        given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
+        given.append({"ParameterKey": "Stage", "ParameterValue": stage})
+        cloudformation.create_stack(StackName=stage, TemplateBody=RESOURCES_FILE.read_text(), Parameters=given)
+        made.append(stage)
+        return f"botte-{stage}"
+
+    yield make
+    for stage in made:
+        cloudformation.delete_stack(StackName=stage)
+        aws.client("dynamodb").describe_table(TableName=f"botte-{stage}-tasks")  # it survives the stack
+        aws.client("dynamodb").delete_table(TableName=f"botte-{stage}-tasks")
+
+
+def queues(aws: EmbeddedAws, prefix: str) -> dict[str, dict[str, str]]:
+    sqs = aws.client("sqs")
+    urls = sqs.list_queues(QueueNamePrefix=prefix).get("QueueUrls", [])
+    return {
+        url.rpartition("/")[2]: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        for url in urls
+    }
+
+
+def test_the_table_is_on_demand_and_has_a_stream_and_its_indexes(aws: EmbeddedAws, make: Make) -> None:
+    table = aws.client("dynamodb").describe_table(TableName=f"{make()}-tasks")["Table"]
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    assert [each["IndexName"] for each in table["GlobalSecondaryIndexes"]] == ["due"]
+    assert [each["IndexName"] for each in table["LocalSecondaryIndexes"]] == ["unsent"]
+
+
+def test_there_is_no_queue_to_poll_unless_it_is_wanted(aws: EmbeddedAws, make: Make) -> None:
+    prefix = make()
+    assert set(queues(aws, prefix)) == {f"{prefix}-failures"}
+
+
+def test_the_queue_gives_a_message_up_to_its_dead_letter_queue(aws: EmbeddedAws, make: Make) -> None:
+    prefix = make(WithQueue="true")
+    found = queues(aws, prefix)
+    assert set(found) == {f"{prefix}-messages", f"{prefix}-messages-dead-letter", f"{prefix}-failures"}
+    redrive = json.loads(found[f"{prefix}-messages"]["RedrivePolicy"])
+    assert redrive["deadLetterTargetArn"] == found[f"{prefix}-messages-dead-letter"]["QueueArn"]
+    assert int(redrive["maxReceiveCount"]) == 5
+
+
+def test_a_message_stays_hidden_for_six_times_as_long_as_its_function_may_run(aws: EmbeddedAws, make: Make) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+    timeout = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_timeout"]
+    prefix = make(WithQueue="true")
+    assert int(queues(aws, prefix)[f"{prefix}-messages"]["VisibilityTimeout"]) >= 6 * timeout
+
+
+def test_a_table_that_is_there_already_is_left_alone(aws: EmbeddedAws, make: Make) -> None:
+    prefix = make()
+    cloudformation, stage = aws.client("cloudformation"), prefix.removeprefix("botte-")
+    cloudformation.delete_stack(StackName=stage)
+    parameters = {"Stage": stage, "WithTable": "false"}
+    given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
+    cloudformation.create_stack(StackName=stage, TemplateBody=RESOURCES_FILE.read_text(), Parameters=given)
+    assert set(queues(aws, prefix)) == {f"{prefix}-failures"}
+
+
+def test_the_template_says_what_moto_does_not_make() -> None:
+    table: dict[str, Any] = TEMPLATE["Resources"]["TaskTable"]
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    properties = table["Properties"]
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "ExpirationTs", "Enabled": True}
+    recovery = properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    assert recovery == {"Fn::If": ["HasRecovery", True, False]}
+
+
+def test_what_may_cost_is_off_by_default() -> None:
+    defaults = {name: each.get("Default") for name, each in TEMPLATE["Parameters"].items()}
+    assert (defaults["WithQueue"], defaults["WithRecovery"], defaults["WithAlarms"]) == ("false", "false", "false")
+    alarms = [each for each in TEMPLATE["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+    assert len(alarms) == 4
+    assert all(each["Condition"] in ("HasAlarms", "HasQueueAlarm") for each in alarms)
