@@ -11,6 +11,7 @@ from typing import Any
 from moto.apigateway.models import APIGatewayBackend
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.dynamodb.models import dynamodb_backends
+from moto.logs.metric_filters import MetricFilters
 from moto.sqs.models import sqs_backends
 
 from tools.rehearsal.stack_patch import patch_stack_updates
@@ -25,6 +26,7 @@ def patch_moto() -> None:
     _keep_logging_config()
     _leave_event_sources_to_the_rehearsal()
     _replace_event_invoke_config()
+    _replace_metric_filter()
     patch_stack_updates()
 
 
@@ -101,3 +103,14 @@ def _replace_event_invoke_config() -> None:
         return put(self, function_name, config)
 
     setattr(LambdaBackend, "put_function_event_invoke_config", put_function_event_invoke_config)  # noqa: B010 - a method cannot be assigned to
+
+
+def _replace_metric_filter() -> None:
+    """PutMetricFilter replaces the filter of that name; moto adds another one."""
+    add = MetricFilters.add_filter
+
+    def add_filter(self: Any, name: str, pattern: str, group: str, transformations: Any) -> None:
+        self.delete_filter(name, group)
+        add(self, name, pattern, group, transformations)
+
+    setattr(MetricFilters, "add_filter", add_filter)  # noqa: B010 - a method cannot be assigned to
