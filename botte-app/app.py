@@ -14,13 +14,13 @@ from chalicelib import http, records, webhook
 from chalicelib.invoke import send_invoked
 from chalicelib.outbox import Outbox
 from chalicelib.relay import Relay
-from chalicelib.settings import VERSION, Parameters, Settings
+from chalicelib.settings import VERSION, Parameters, Settings, read_parameter_store
 from chalicelib.telegram import Telegram
 
 settings = Settings.from_environ()
 logging.getLogger("botte").setLevel(logging.INFO)
 app = Chalice(app_name="botte", configure_logs=False)
-parameters = Parameters(settings.parameters_path, settings.fetch_parameters)
+parameters = Parameters(settings.parameters_path, settings.fetch_parameters, fetch_fresh=read_parameter_store)
 outbox = Outbox(settings.task_table_name)
 relay = Relay(Telegram(settings.telegram_api_url, parameters.bot_token), outbox, parameters)
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from chalicelib.errors import ParametersUnavailable
-from chalicelib.settings import Fetch, Parameters, Settings
+from chalicelib.settings import Fetch, Parameters, Settings, read_parameter_store
 from tests.doors import Clock, Doors, RawServer, closed_port, http_answer
 from tools.dev.aws import EmbeddedAws
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
@@ -119,6 +119,19 @@ def test_a_fresh_bot_token_is_read_at_once(clock: Clock) -> None:
     assert parameters.bot_token(fresh=True) == "1:next"
     assert parameters.bot_token() == "1:next"
     assert len(store.asked) == 2
+
+
+def test_a_fresh_bot_token_comes_past_the_cache_of_the_extension(
+    doors: Doors, telegram: FakeTelegram, clock: Clock
+) -> None:
+    cached = http_answer(200, {"Parameter": {"Value": "1:old"}})
+    with RawServer(cached) as extension:
+        parameters = Parameters(
+            "/botte/local", _through_extension(extension.port), fetch_fresh=read_parameter_store, clock=clock
+        )
+        assert parameters.bot_token() == "1:old"
+        assert parameters.bot_token(fresh=True) == TWIN_BOT_TOKEN
+        assert parameters.bot_token() == TWIN_BOT_TOKEN
 
 
 def test_while_the_store_cannot_be_reached_the_last_values_stay_in_use(

@@ -167,6 +167,14 @@ def test_every_fault_of_the_fake_is_mapped(
         assert error.chat_id == -1009
 
 
+def test_a_photo_may_take_longer_as_telegram_fetches_it_first(telegram: FakeTelegram) -> None:
+    telegram.set_fault({"kind": "slow", "seconds": 1})
+    photo = {"chat_id": TWIN_CHAT_ID, "photo": "https://example.com/a.png"}
+    impatient = sender(telegram.url, read_timeout=0.3)
+    assert impatient.call("sendPhoto", photo)["photo"]
+    assert type(error_of(impatient)) is Ambiguous
+
+
 @pytest.mark.parametrize(
     "url",
     [

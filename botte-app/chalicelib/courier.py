@@ -9,7 +9,7 @@ from typing import Any
 from .delivery import Delivery
 from .errors import BotTokenRejected, ParametersUnavailable, Refused, Unavailable
 from .settings import Parameters
-from .telegram import CALL_SECONDS, Sender
+from .telegram import Sender, call_seconds
 
 MAX_SLEEP_SECONDS = 5.0
 NOTE_SECONDS = 2.0
@@ -23,12 +23,12 @@ _log = logging.getLogger("botte.courier")
 class _InTime:
     """A sender that begins no call without time for it: mending a message takes several, as its parts do."""
 
-    def __init__(self, sender: Sender, has_time: Callable[[], bool]) -> None:
+    def __init__(self, sender: Sender, has_time: Callable[[str], bool]) -> None:
         self._sender = sender
         self._has_time = has_time
 
     def call(self, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None = None) -> Any:
-        if not self._has_time():
+        if not self._has_time(method):
             raise Unavailable("no time left to send it", retry_after=0.0)
         return self._sender.call(method, fields, file)
 
@@ -57,10 +57,10 @@ class Courier:
         self._moved: dict[int, int] = {}
         self._alarmed = False
 
-    def has_time(self, deadline: float, *, paced: bool = False) -> bool:
+    def has_time(self, deadline: float, *, method: str = "sendMessage", paced: bool = False) -> bool:
         """Whether a call to Telegram could be made and noted by the deadline; paced: to any chat, at its pace."""
         free = [sent + _interval(chat_id) for chat_id, sent in self._last_sent.items()] if paced else []
-        return max([self._clock(), *free]) + CALL_SECONDS + NOTE_SECONDS <= deadline
+        return max([self._clock(), *free]) + call_seconds(method) + NOTE_SECONDS <= deadline
 
     def chat_id(self, name: str) -> int:
         """The id of the chat with a name. Raises Refused, or Unavailable."""
@@ -87,7 +87,7 @@ class Courier:
                     raise Unavailable("Telegram asked to wait", retry_after=wait)
                 self._wait(wait, deadline)
             try:
-                delivery.run(_InTime(self._sender, lambda: self.has_time(deadline)), chat_id)
+                delivery.run(_InTime(self._sender, lambda method: self.has_time(deadline, method=method)), chat_id)
                 return
             except BotTokenRejected as error:
                 self._alarm(error)

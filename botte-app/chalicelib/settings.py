@@ -61,7 +61,7 @@ class Settings:
         """The values of parameters by their full names, read in the quickest way that the Lambda offers."""
         if self.extension_port is not None:
             return _from_extension(self.extension_port, os.environ.get("AWS_SESSION_TOKEN", ""), names)
-        return _from_parameter_store(names)
+        return read_parameter_store(names)
 
 
 def edit_parameter(name: str, edit: Callable[[str], str]) -> str:
@@ -69,7 +69,7 @@ def edit_parameter(name: str, edit: Callable[[str], str]) -> str:
 
     Raises ParametersUnavailable.
     """
-    value = _from_parameter_store([name]).get(name)
+    value = read_parameter_store([name]).get(name)
     if value is None:
         raise ParameterMissing(f"parameter {name} does not exist")
     edited = edit(value)
@@ -87,14 +87,22 @@ class Parameters:
 
     When they cannot be read again, the values at hand stay in use. One that does not exist is looked for every 30 s.
     fetch: takes full parameter names, returns the values of those that exist, raises ParametersUnavailable.
-    edit: see :func:`edit_parameter`. clock: seconds, from anywhere.
+    fetch_fresh: the same, past any cache between; edit: see :func:`edit_parameter`. clock: epoch seconds, as the
+    monotonic clock may stand still while a Lambda is frozen.
     """
 
     def __init__(
-        self, path: str, fetch: Fetch, *, edit: Edit = edit_parameter, clock: Callable[[], float] = time.monotonic
+        self,
+        path: str,
+        fetch: Fetch,
+        *,
+        fetch_fresh: Fetch | None = None,
+        edit: Edit = edit_parameter,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = path
         self._fetch = fetch
+        self._fetch_fresh = fetch_fresh or fetch
         self._edit = edit
         self._clock = clock
         self._values: dict[str, str] = {}
@@ -103,7 +111,7 @@ class Parameters:
     def bot_token(self, *, fresh: bool = False) -> str:
         """The bot token; ``fresh`` reads it from the Parameter Store in any case."""
         if fresh:
-            self._fresh_until.pop(BOT_TOKEN, None)
+            self._read([BOT_TOKEN], self._clock(), self._fetch_fresh)
         return self._get(BOT_TOKEN, CHATS).strip()
 
     def http_api_tokens(self) -> dict[str, str]:
@@ -144,14 +152,14 @@ class Parameters:
         now = self._clock()
         stale = [each for each in (name, *also) if self._fresh_until.get(each, 0.0) <= now]
         if name in stale:
-            self._read(stale, now)
+            self._read(stale, now, self._fetch)
         if name not in self._values:
             raise ParameterMissing(f"parameter {self._path}/{name} does not exist")
         return self._values[name]
 
-    def _read(self, names: Sequence[str], now: float) -> None:
+    def _read(self, names: Sequence[str], now: float, fetch: Fetch) -> None:
         try:
-            found = self._fetch([f"{self._path}/{name}" for name in names])
+            found = fetch([f"{self._path}/{name}" for name in names])
         except ParametersUnavailable as error:
             if names[0] not in self._values:
                 raise
@@ -175,7 +183,8 @@ def _chat_id(value: object) -> int:
     raise ValueError("not a chat id")
 
 
-def _from_parameter_store(names: Sequence[str]) -> Mapping[str, str]:
+def read_parameter_store(names: Sequence[str]) -> Mapping[str, str]:
+    """The values of those parameters that exist, from the Parameter Store itself. Raises ParametersUnavailable."""
     exceptions = aws.botocore("exceptions")
     try:
         answer = aws.client("ssm").get_parameters(Names=list(names), WithDecryption=True)

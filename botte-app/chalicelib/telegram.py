@@ -27,7 +27,7 @@ from .errors import (
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 10.0
-CALL_SECONDS = CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS
+MEDIA_READ_TIMEOUT_SECONDS = 20.0  # Telegram fetches a photo or document before it answers
 
 # A connection that lay idle for longer, perhaps in a frozen Lambda, may be dead without our knowing. By the wall clock:
 # the monotonic one may stand still while the Lambda is frozen.
@@ -56,7 +56,15 @@ _MEDIA = (
     "photo_",  # such as PHOTO_INVALID_DIMENSIONS
 )
 
+_MEDIA_METHODS = ("sendPhoto", "sendDocument")
+
 _log = logging.getLogger("botte.telegram")
+
+
+def call_seconds(method: str) -> float:
+    """How long a call of a Bot API method takes at most."""
+    read = MEDIA_READ_TIMEOUT_SECONDS if method in _MEDIA_METHODS else READ_TIMEOUT_SECONDS
+    return CONNECT_TIMEOUT_SECONDS + read
 
 
 class Sender(Protocol):
@@ -103,12 +111,13 @@ class Telegram:
         *,
         connect_timeout: float = CONNECT_TIMEOUT_SECONDS,
         read_timeout: float = READ_TIMEOUT_SECONDS,
+        media_read_timeout: float = MEDIA_READ_TIMEOUT_SECONDS,
     ) -> None:
         self._api_url = api_url
         self._bot_token = bot_token
-        self._pool = urllib3.PoolManager(
-            maxsize=4, retries=False, timeout=urllib3.Timeout(connect=connect_timeout, read=read_timeout)
-        )
+        self._timeout = urllib3.Timeout(connect=connect_timeout, read=read_timeout)
+        self._media_timeout = urllib3.Timeout(connect=connect_timeout, read=media_read_timeout)
+        self._pool = urllib3.PoolManager(maxsize=4, retries=False)
         self._pool.pool_classes_by_scheme = {"http": urllib3.HTTPConnectionPool, "https": _HttpsConnectionPool}
         self._last_used = time.time()
 
@@ -133,14 +142,16 @@ class Telegram:
             self._pool.clear()
         self._last_used = now
         url = f"{self._api_url}/bot{token}/{method}"
+        options: dict[str, Any] = {"redirect": False}
+        options["timeout"] = self._media_timeout if method in _MEDIA_METHODS else self._timeout
         try:
             if file is None:
                 body = json.dumps(fields, ensure_ascii=False).encode()
                 headers = {"Content-Type": "application/json"}
-                answer = self._pool.request("POST", url, body=body, headers=headers, redirect=False)
+                answer = self._pool.request("POST", url, body=body, headers=headers, **options)
             else:
                 form: dict[str, Any] = {name: _form_value(value) for name, value in fields.items()}
-                answer = self._pool.request("POST", url, fields={**form, "document": file}, redirect=False)
+                answer = self._pool.request("POST", url, fields={**form, "document": file}, **options)
         except _NOT_SENT as error:
             raise Unavailable(f"Telegram cannot be reached: {type(error).__name__}") from None
         except urllib3.exceptions.HTTPError as error:

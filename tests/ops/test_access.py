@@ -10,7 +10,7 @@ import pytest
 
 from tools.ops.__main__ import main
 from tools.ops.preflight import lambda_runtime
-from tools.ops.stage import StageError
+from tools.ops.stage import Stage, StageError
 from tools.rehearsal.project import copy_project
 
 COMMANDS = ["deploy", "doctor", "logs", "rotate-token"]
@@ -62,7 +62,13 @@ def test_no_credentials(
     project: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    assert "Unable to locate credentials" in told(project, command, capsys)
+    assert "Unable to locate credentials: run aws configure" in told(project, command, capsys)
+
+
+def test_either_variable_tells_the_region(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert Stage("prod", project).region == "eu-west-1"
 
 
 @pytest.mark.parametrize("command", ["deploy", "doctor"])
@@ -70,7 +76,7 @@ def test_no_region(
     project: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    assert "no AWS region is set: set AWS_DEFAULT_REGION, or run aws configure" in told(project, command, capsys)
+    assert "no AWS region is set: set AWS_REGION, or run aws configure" in told(project, command, capsys)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -84,7 +90,7 @@ def test_the_doctor_without_credentials_says_so_once(
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     assert main(["doctor", "--stage", "prod"], project) == 1
     assert capsys.readouterr().out.split("\n") == [
-        "account             WRONG  sts cannot be used: Unable to locate credentials",
+        "account             WRONG  sts cannot be used: Unable to locate credentials: run aws configure",
         "                           mend: aws configure",
         "nothing else can be checked",
         "",

@@ -25,8 +25,8 @@ QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 # All that any function may do, and on what of the stage's.
 MAY: dict[str, set[str]] = {
     "log-group:/aws/lambda/botte-prod": LOGS,
-    "parameter/botte/prod/": {"ssm:GetParameters"},
-    "parameter/botte/prod/telegram-chats": {"ssm:GetParameters", "ssm:PutParameter"},
+    "parameter/botte/prod/": {"ssm:GetParameter", "ssm:GetParameters"},
+    "parameter/botte/prod/telegram-chats": {"ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"},
     "table/botte-prod-tasks": ROWS,
     "table/botte-prod-tasks/index/": {"dynamodb:Query"},
     "table/botte-prod-tasks/stream/": STREAM,

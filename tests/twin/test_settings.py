@@ -61,6 +61,12 @@ def test_a_port_in_use_is_named_with_the_variable_that_changes_it() -> None:
     assert "BOTTE_AWS_PORT=" in str(caught.value)
 
 
+def test_one_port_for_two_is_an_error() -> None:
+    port = Ports(Settings(http_port=0, aws_port=0, telegram_port=0)).http.release()
+    with pytest.raises(TwinError, match=rf"^Port {port} \(embedded AWS\) is in use\."):
+        Ports(Settings(http_port=port, aws_port=port, telegram_port=0))
+
+
 def test_any_free_port_is_another_one_each_time() -> None:
     ports = Ports(Settings(http_port=0, aws_port=0, telegram_port=0))
     assert ports.telegram is not None

@@ -40,6 +40,11 @@ class HttpDoor:
 class _Handler(ChaliceRequestHandler):
     disable_nagle_algorithm = True  # header and body are two writes, and the second would wait 40 ms for an ACK
 
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        # What asks whether the door is open, the twin itself among them, would fill the terminal.
+        if self.path != "/health":
+            super().log_request(code, size)
+
 
 class _Server(ThreadedHTTPServer):
     request_queue_size = 128

@@ -68,6 +68,7 @@ class ReservedPort:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((LOOPBACK, port))
+            self._socket.listen()  # else the port could be reserved twice
         except PermissionError:
             raise TwinError(
                 f"Port {port} ({purpose}) is not allowed. Choose one above 1023: {variable}={port + 8000} make run"

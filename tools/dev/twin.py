@@ -147,7 +147,7 @@ class Twin:
         return None
 
     def _statuses(self) -> dict[str, int]:
-        """How many rows of the task table are sent, pending and failed."""
+        """How many messages are pending and failed in the task table."""
         pages = (
             self._aws.client("dynamodb", counted=False)
             .get_paginator("scan")
@@ -159,7 +159,6 @@ class Twin:
         )
         rows = Counter(item.get("Status", {}).get("S") for page in pages for item in page["Items"])
         return {
-            "sent": rows["SENT"],
             "pending": rows["PENDING"] + rows["SENDING"],
             "failed": rows["FAILED"],
         }

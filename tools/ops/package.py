@@ -46,7 +46,11 @@ def chalice_deploy(stage: Stage, stream_arn: str) -> str:
     with copied_app(stage) as project:
         compiled = compile_package(project)
         environment = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
-        environment |= {"TASK_STREAM_ARN": stream_arn, "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= {
+            "AWS_DEFAULT_REGION": stage.region,
+            "TASK_STREAM_ARN": stream_arn,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         command = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
         done = subprocess.run(
             [*command, "--project-dir", str(project), "deploy", "--stage", stage.name],

@@ -31,7 +31,7 @@ def check_access(stage: Stage) -> str:
     for before in _deployed_places(stage) - {(account, region)}:
         raise StageError(
             f"{stage.name} was deployed from here to account {before[0]}, region {before[1]}, and this is account "
-            f"{account}, region {region}: set AWS_PROFILE or AWS_DEFAULT_REGION; if that one is gone, remove "
+            f"{account}, region {region}: set AWS_PROFILE or AWS_REGION; if that one is gone, remove "
             f"{stage.deployed_file.relative_to(stage.root)}"
         )
     return f"account {account}, region {region}"

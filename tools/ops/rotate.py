@@ -29,6 +29,7 @@ def rotate_token(stage: Stage, console: Console) -> int:
     else:
         console.step("new", f"{_name(lines[-1])} was stored before, beside {', '.join(map(_name, lines[:-1]))}")
     _renew(stage)
+    console.say("Waiting until the HTTP door has read it, five minutes at most.")
     _await(stage, lines[-1], taken=True)
     console.step("live", f"the HTTP door takes {_name(lines[-1])}")
     console.say(f"Give it to every sender; it is the last line of: {show_token_command(stage)}")
@@ -37,6 +38,7 @@ def rotate_token(stage: Stage, console: Console) -> int:
         return 0
     _store(stage, lines[-1:])
     _renew(stage)
+    console.say("Waiting until the HTTP door has read that, five minutes at most.")
     for line in lines[:-1]:
         _await(stage, line, taken=False)
     _await(stage, lines[-1], taken=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from chalicelib.errors import redact
 from chalicelib.outbox import Outbox
@@ -54,7 +54,9 @@ class Stage:
         self.telegram_api_url = settings.telegram_api_url
         self._options: dict[str, str] = {}
         try:
-            self._session = boto3.Session()
+            # The AWS CLI and the other SDKs take either variable, boto3 only the first.
+            region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
+            self._session = boto3.Session(region_name=region)
         except BotoCoreError as error:
             raise StageError(f"AWS cannot be used: {error}") from None
         self._clients: dict[str, Any] = {}
@@ -93,7 +95,7 @@ class Stage:
         """Where the stage is."""
         region = self._options.get("region_name") or self._session.region_name
         if not region:
-            raise StageError("no AWS region is set: set AWS_DEFAULT_REGION, or run aws configure")
+            raise StageError("no AWS region is set: set AWS_REGION, or run aws configure")
         return region
 
     def http_url(self) -> str:
@@ -134,7 +136,7 @@ class Stage:
         except ClientError as error:
             raise AwsRefused(f"{service} {operation}", error) from None
         except BotoCoreError as error:
-            raise StageError(f"{_SERVICE_NAMES.get(service, service)} cannot be used: {error}") from None
+            raise _unusable(service, error) from None
 
     def find(self, service: str, operation: str, **arguments: object) -> Any:
         """As ``call``; None where what is asked for does not exist."""
@@ -155,7 +157,7 @@ class Stage:
         except ClientError as error:
             raise AwsRefused(f"{service} {operation}", error) from None
         except BotoCoreError as error:
-            raise StageError(f"{_SERVICE_NAMES.get(service, service)} cannot be used: {error}") from None
+            raise _unusable(service, error) from None
 
     def wait(self, service: str, waiter: str, **arguments: object) -> None:
         """Waits for what a waiter of boto3's waits for. Raises StageError if it does not come."""
@@ -176,6 +178,11 @@ class Stage:
 
 
 _SERVICE_NAMES = {"ssm": "the Parameter Store"}
+
+
+def _unusable(service: str, error: BotoCoreError) -> StageError:
+    mend = ": run aws configure" if isinstance(error, NoCredentialsError) else ""
+    return StageError(f"{_SERVICE_NAMES.get(service, service)} cannot be used: {error}{mend}")
 
 
 def _loopback(variable: str, port: str) -> str:

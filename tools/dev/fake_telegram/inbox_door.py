@@ -45,7 +45,9 @@ class InboxDoor:
             "/inbox/events": {"GET": lambda _: Answer(200)},
         }
         if status_source is not None:
-            self._routes["/inbox/status"] = {"GET": lambda _: json_answer(dict(status_source()))}
+            self._routes["/inbox/status"] = {
+                "GET": lambda _: json_answer({"sent": inbox.stats["accepted"], **status_source()})
+            }
 
     def answer(self, command: str, path: str, body: bytes, *, host: str, origin: str | None) -> Answer:
         """The answer to one request; for /inbox/events only whether it may be had."""

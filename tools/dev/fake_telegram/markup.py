@@ -60,7 +60,7 @@ def in_order(entities: list[Entity]) -> list[Entity]:
 
 def utf16_length(text: str) -> int:
     """The length of a text in UTF-16 code units."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def utf16_width(utf8_byte: int) -> int:
