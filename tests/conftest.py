@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from botocore.loaders import JSONFileLoader
 
 from chalicelib.errors import ParametersUnavailable
 from chalicelib.outbox import Outbox
@@ -21,10 +19,6 @@ from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 
 OPS_CHAT_ID = -1001234567890
 WEBHOOK_SECRET = "a-webhook-secret"
-
-
-# Each boto3 session reads the models of its services anew, a tenth of what all tests take.
-JSONFileLoader.load_file = functools.cache(JSONFileLoader.load_file)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from tests.outbox.steps import Outcome, Steps
 from tests.outbox.world import Process, World, image, queued
 
 HOUR = 60  # minutes
-EVERY = 5  # minutes, at each door
+EVERY = 15  # minutes, at each door
 ANSWERED_WITHIN_SECONDS = 10.0
 SENT_A_MINUTE = 40  # at one a second, less what a run needs to begin and to end
 LONGEST_BACKOFF = 15  # minutes
