@@ -47,7 +47,9 @@ class Verdict:
     def holds(self) -> bool:
         """Whether the promise was kept."""
         return (
-            not (self.lost or self.violations or self.owed) and self.doubled <= self.bound and self.parked == self.bad
+            not (self.lost or self.violations or self.owed or self.errors)
+            and self.doubled <= self.bound
+            and self.parked == self.bad
         )
 
     def __add__(self, other: Verdict) -> Verdict:
