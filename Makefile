@@ -17,7 +17,7 @@ run: bootstrap ## Run Botte on this machine: all doors, a fake AWS and a fake Te
 test: bootstrap ## Run the tests; options for pytest: make test ARGS="-k outbox"
 	@exec .venv/bin/python -m pytest -m "not slow" $(ARGS)
 
-test-slow: bootstrap ## Run the tests that deploy to an AWS of their own, or install (about five minutes)
+test-slow: bootstrap ## Run the tests that take long: deployments, installations, many processes (about five minutes)
 	@exec .venv/bin/python -m pytest -m slow $(ARGS)
 
 chaos: bootstrap ## Prove that no message is lost: kill the handlers while Telegram fails (about five minutes)

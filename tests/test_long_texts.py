@@ -13,6 +13,8 @@ from tests.rendering.reading import looks, read, visible
 from tools.dev.fake_telegram import FakeTelegram
 from tools.dev.fake_telegram.markup import Entity
 
+pytestmark = pytest.mark.slow
+
 LENGTH = 20_000
 LOG = """\
 06:00:{number:02}.105 INFO  [worker-3] GET /api/v1/items/{number}?a=1&b=2 200 31ms

@@ -41,6 +41,7 @@ def test_a_stage_without_a_queue_has_no_sqs_door(package: Path) -> None:
     assert set(functions(package)) == HANDLERS
 
 
+@pytest.mark.slow
 def test_the_template_is_valid(package: Path) -> None:
     lint = [str(BIN / "cfn-lint"), str(package / "sam.json"), str(ROOT / ".chalice" / "resources.yaml")]
     assert subprocess.run(lint, capture_output=True, text=True, check=False).stdout == ""

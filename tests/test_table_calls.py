@@ -71,7 +71,7 @@ def _delivered(number: int) -> dict[str, Any]:
     return item({"text": {"S": f"{number}"}}, sort_key=f"{number:039d}"[-39:], partition_key=group, **more)
 
 
-@pytest.mark.parametrize("behind", [10, 10_000])
+@pytest.mark.parametrize("behind", [10, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_a_message_costs_the_same_table_calls_whatever_is_behind_it(
     app_doors: Doors, telegram: FakeTelegram, aws: EmbeddedAws, history: Callable[[int], None], behind: int
 ) -> None:

@@ -22,6 +22,8 @@ from tests.clients.conftest import OPS_CHAT_ID, SOURCES, arrived, texts_about
 from tests.clients.servers import Proxy, answer
 from tools.dev.fake_telegram import FakeTelegram
 
+pytestmark = pytest.mark.slow
+
 Result = tuple[int, str, str]
 Botte = Callable[..., Result]
 

@@ -32,6 +32,8 @@ from tests.clients.conftest import SOURCES, RunningTwin, arrived, shared_client,
 from tests.clients.servers import Proxy, Request, Step, answer, cut, forward, hang, swallow
 from tools.dev.fake_telegram import FakeTelegram
 
+pytestmark = pytest.mark.slow
+
 TABLE = "botte-local-tasks"
 HURRY = {"retries": 2, "backoff": 0.01}
 

@@ -23,6 +23,8 @@ from tests.clients.conftest import arrived, shared_client, texts_about
 from tests.clients.servers import Proxy, Step, answer, cut, half, hang, swallow
 from tools.dev.fake_telegram import FakeTelegram
 
+pytestmark = pytest.mark.slow
+
 THROTTLED = answer(429, {"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded", "message": "Rate Exceeded."},
                    x_amzn_ErrorType="TooManyRequestsException")  # fmt: skip
 DENIED = answer(403, {"Message": "User: x is not authorized to perform: lambda:InvokeFunction"},

@@ -14,6 +14,8 @@ from tests.clients.conftest import CLIENTS, ROOT, SOURCES, arrived, package, rea
 from tests.clients.servers import Proxy
 from tools.dev.fake_telegram import FakeTelegram
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", CLIENTS)
 def test_the_first_example_sends_a_message_in_three_lines(telegram: FakeTelegram, name: str) -> None:

@@ -22,6 +22,8 @@ from tests.clients.conftest import RunningTwin, arrived, shared_client, texts_ab
 from tests.clients.servers import Proxy, Request, Step, answer, cut, forward, swallow
 from tools.dev.fake_telegram import FakeTelegram
 
+pytestmark = pytest.mark.slow
+
 THROTTLED = answer(403, {"__type": "com.amazonaws.sqs#RequestThrottled", "message": "Says the test"})
 
 

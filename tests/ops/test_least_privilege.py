@@ -56,6 +56,7 @@ def package(template: Path) -> dict[str, Any]:
     return resources
 
 
+@pytest.mark.slow
 def test_the_template_with_all_doors_is_valid(template: Path) -> None:
     lint = [str(BIN / "cfn-lint"), str(template)]
     assert subprocess.run(lint, capture_output=True, text=True, check=False).stdout == ""

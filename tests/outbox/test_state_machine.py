@@ -32,6 +32,7 @@ def test_any_sequence_on_a_table_in_memory() -> None:
     run_machine(None, examples=150, steps=30)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_any_sequence_on_the_embedded_aws(table: Table) -> None:
     run_machine(table.client, examples=8, steps=12)
