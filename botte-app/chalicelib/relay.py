@@ -272,10 +272,10 @@ class Relay:
                 self._reserve_id(message, key)
             due = self._not_now(key, message, now)
             if due is not None:
-                has_no_time = (message.deliver_at or 0) <= now
+                is_untimed = (message.deliver_at or 0) <= now
                 self._renewing(
                     lambda: self._outbox.add_pending(
-                        key, fields, now=now, due=due, body_hash=hash, is_put=is_put, may_go_early=has_no_time
+                        key, fields, now=now, due=due, body_hash=hash, is_put=is_put, may_go_early=is_untimed
                     )
                 )
                 return
