@@ -5,7 +5,7 @@ ARGS ?=
 STAGE ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow chaos lint format clean bootstrap
+.PHONY: help run test test-slow chaos growth lint format clean bootstrap
 .PHONY: deploy doctor failed redrive logs rotate-token destroy deploy-rehearsal
 
 help: ## Show what can be done
@@ -20,8 +20,14 @@ test: bootstrap ## Run the tests; options for pytest: make test ARGS="-k outbox"
 test-slow: bootstrap ## Run the tests that take long: deployments, installations, many processes (about five minutes)
 	@exec .venv/bin/python -m pytest -m slow $(ARGS)
 
+simulate: bootstrap ## Prove the promise in simulated worlds: make simulate [RUNS=10000] [SEED=1] [ARGS="worlds" or "mutations"]
+	@exec .venv/bin/python -m tests.simulation $(if $(SEED),--seed "$(SEED)") $(if $(RUNS),--runs "$(RUNS)") $(ARGS)
+
 chaos: bootstrap ## Prove that no message is lost: kill the handlers while Telegram fails (about five minutes)
 	@exec .venv/bin/python -m benchmarks.chaos $(ARGS)
+
+growth: bootstrap ## Measure what a run of the schedule costs as the backlog grows (about two minutes)
+	@PYTHONPATH=botte-app exec .venv/bin/python -m benchmarks.growth
 
 lint: bootstrap ## Check style, format and types
 	.venv/bin/ruff check
@@ -33,10 +39,10 @@ format: bootstrap ## Put all code into the project's format
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-failed: bootstrap ## List the messages that were parked: make failed STAGE=prod
+failed: bootstrap ## List the messages that were parked, or given up by AWS: make failed STAGE=prod
 	@exec .venv/bin/python -m tools.ops failed --stage "$(STAGE)"
 
-redrive: bootstrap ## Send parked messages again: make redrive STAGE=prod [ID=...]
+redrive: bootstrap ## Send those messages again: make redrive STAGE=prod [ID=...]
 	@exec .venv/bin/python -m tools.ops redrive --stage "$(STAGE)" $(if $(ID),--id "$(ID)")
 
 deploy: bootstrap ## Deploy a stage, or go on where it failed: make deploy STAGE=prod [DRY_RUN=1] [RECOVERY=on] [ALARMS=you@example.org]
@@ -52,7 +58,7 @@ rotate-token: bootstrap ## Replace the HTTP API token: make rotate-token STAGE=p
 logs: bootstrap ## Show what the functions logged: make logs STAGE=prod [SINCE=2h]
 	@exec .venv/bin/python -m tools.ops logs --stage "$(STAGE)" $(if $(SINCE),--since "$(SINCE)")
 
-destroy: bootstrap ## Take a stage away, but not its table: make destroy STAGE=prod [TABLE=1] [YES=1]
+destroy: bootstrap ## Take a stage away, but not its tables: make destroy STAGE=prod [TABLE=1] [YES=1]
 	@exec .venv/bin/python -m tools.ops destroy --stage "$(STAGE)" $(if $(TABLE),--table) $(if $(YES),--yes)
 
 deploy-rehearsal: bootstrap ## Watch a stage from deploy to destroy, on this machine, without an account

@@ -10,18 +10,22 @@ from typing import Any
 from chalice import Chalice, Rate, Response
 from chalice.app import CloudWatchEvent, DynamoDBEvent, SQSEvent
 
-from chalicelib import http, records, webhook
-from chalicelib.invoke import send_invoked
-from chalicelib.outbox import Outbox
+from chalicelib.aws import DynamoTable
+from chalicelib.doors import http, webhook
+from chalicelib.doors.invoke import send_invoked
+from chalicelib.doors.queue import read_queue
+from chalicelib.doors.stream import Tasks
+from chalicelib.outbox.table import Outbox
 from chalicelib.relay import Relay
 from chalicelib.settings import VERSION, Parameters, Settings, read_parameter_store
-from chalicelib.telegram import Telegram
+from chalicelib.telegram.bot_api import Telegram
 
 settings = Settings.from_environ()
 logging.getLogger("botte").setLevel(logging.INFO)
 app = Chalice(app_name="botte", configure_logs=False)
 parameters = Parameters(settings.parameters_path, settings.fetch_parameters, fetch_fresh=read_parameter_store)
-outbox = Outbox(settings.task_table_name)
+tasks = Tasks(DynamoTable(settings.task_table_name))
+outbox = Outbox(settings.outbox_table_name)
 relay = Relay(Telegram(settings.telegram_api_url, parameters.bot_token), outbox, parameters)
 
 
@@ -63,16 +67,17 @@ def message(event: object, context: Any) -> dict[str, Any]:
 
 @app.on_dynamodb_record(stream_arn=settings.task_stream_arn, batch_size=100, name="dynamodb_message")
 def dynamodb_message(event: DynamoDBEvent) -> None:
-    relay.take(records.from_stream(event.to_dict()["Records"], outbox.get), deadline=deadline(event.context))
+    relay.take(tasks.read_stream(event.to_dict()["Records"]), deadline=deadline(event.context))
 
 
 if settings.queue_name:
 
     @app.on_sqs_message(queue=settings.queue_name, batch_size=10, name="sqs_message")
     def sqs_message(event: SQSEvent) -> None:
-        relay.take(records.from_queue(event.to_dict()["Records"]), deadline=deadline(event.context))
+        relay.take(read_queue(event.to_dict()["Records"]), deadline=deadline(event.context))
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="redeliver")
 def redeliver(event: CloudWatchEvent) -> None:
     relay.redeliver(deadline=deadline(event.context))
+    relay.take(tasks.sweep(), deadline=deadline(event.context))

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
+from chalicelib.aws import DynamoTable
+from chalicelib.doors.stream import Tasks
 from chalicelib.errors import ParametersUnavailable
-from chalicelib.outbox import Outbox
+from chalicelib.outbox.table import Outbox, OutboxTable
 from chalicelib.relay import Relay
 from chalicelib.settings import Parameters
-from chalicelib.telegram import Telegram
-from tests.doors import Clock, Doors, Table, load_app
+from chalicelib.telegram.bot_api import Telegram
+from tests.doors import Clock, Doors, FlakyDynamo, Table, load_app, unreachable_dynamodb
+from tests.outbox.memory_table import MemoryTable
 from tools.dev.aws import EmbeddedAws, Resources
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 
 OPS_CHAT_ID = -1001234567890
 WEBHOOK_SECRET = "a-webhook-secret"
+
+NewOutbox = Callable[..., Outbox]
+NewRelay = Callable[..., Relay]
 
 # Started with nohup or in the background, the tests inherit signals that are ignored, and so would what they start.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
@@ -67,9 +73,17 @@ def telegram(fake_telegram: FakeTelegram) -> Iterator[FakeTelegram]:
 
 
 @pytest.fixture
-def table(aws: EmbeddedAws, resources: Resources) -> Table:
+def tasks_table(aws: EmbeddedAws, resources: Resources) -> Table:
     """The task table, empty."""
     table = Table(aws.client("dynamodb"), resources.table_name)
+    table.clear()
+    return table
+
+
+@pytest.fixture
+def table(aws: EmbeddedAws, resources: Resources) -> Table:
+    """The outbox's table, empty."""
+    table = Table(aws.client("dynamodb"), resources.outbox_table_name)
     table.clear()
     return table
 
@@ -82,8 +96,8 @@ def app_doors(aws: EmbeddedAws, fake_telegram: FakeTelegram) -> Iterator[Doors]:
 
 
 @pytest.fixture
-def doors(app_doors: Doors, table: Table, telegram: FakeTelegram, aws: EmbeddedAws) -> Doors:
-    """The four doors of the app, on an empty table and an empty inbox."""
+def doors(app_doors: Doors, table: Table, tasks_table: Table, telegram: FakeTelegram, aws: EmbeddedAws) -> Doors:
+    """The four doors of the app, on empty tables and an empty inbox."""
     aws.calls.reset()
     return app_doors
 
@@ -106,11 +120,42 @@ def parameters(aws: EmbeddedAws, resources: Resources) -> Parameters:
 
 
 @pytest.fixture
-def outbox(aws: EmbeddedAws, table: Table) -> Outbox:
-    return Outbox(table.name, lambda: aws.client("dynamodb"))
+def outbox(new_outbox: NewOutbox) -> Outbox:
+    return new_outbox()
 
 
-NewRelay = Callable[..., Relay]
+@pytest.fixture
+def memory() -> MemoryTable:
+    return MemoryTable()
+
+
+@pytest.fixture
+def memory_outbox(memory: MemoryTable, clock: Clock) -> Outbox:
+    """An outbox in memory, where many messages or many days pass."""
+    return Outbox(memory, clock=clock, sleep=clock.sleep)
+
+
+@pytest.fixture
+def unreachable_outbox(new_outbox: NewOutbox) -> Outbox:
+    """The outbox of an AWS that is down."""
+    return new_outbox(unreachable_dynamodb())
+
+
+@pytest.fixture
+def new_outbox(aws: EmbeddedAws, table: Table, clock: Clock) -> NewOutbox:
+    """Makes the outbox over a client of DynamoDB, or with a script of what goes wrong at its writes."""
+
+    def make(client: Any = None, *, script: Sequence[Exception | None] = ()) -> Outbox:
+        flaky = client or FlakyDynamo(aws.client("dynamodb"), *script)
+        return Outbox(OutboxTable(DynamoTable(table.name, lambda: flaky)), clock=clock, sleep=clock.sleep)
+
+    return make
+
+
+@pytest.fixture
+def tasks(aws: EmbeddedAws, tasks_table: Table, clock: Clock) -> Tasks:
+    """The door that reads the task table."""
+    return Tasks(DynamoTable(tasks_table.name, lambda: aws.client("dynamodb")), clock=clock)
 
 
 @pytest.fixture

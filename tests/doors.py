@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import socket
@@ -18,14 +19,17 @@ from typing import Any, BinaryIO
 import boto3
 import requests
 from botocore.config import Config as BotoConfig
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from chalice.app import Chalice
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 
-from chalicelib.message import Message
-from chalicelib.outbox import Outbox
-from chalicelib.relay import body_hash
-from chalicelib.row import Key
+from chalicelib.contract.message import Message
+from chalicelib.errors import Unavailable
+from chalicelib.outbox import states
+from chalicelib.outbox.row import Key
+from chalicelib.outbox.states import Content
+from chalicelib.outbox.table import Outbox
 from tools.dev.functions import Answer, Functions
 from tools.dev.http_door import HttpDoor
 
@@ -101,7 +105,7 @@ class Doors:
 
 
 class Table:
-    """The task table as an operator sees it, in plain values."""
+    """A table as an operator sees it, in plain values."""
 
     def __init__(self, client: Any, name: str) -> None:
         self.client = client
@@ -122,11 +126,31 @@ class Table:
     def row(self, sort_key: str) -> dict[str, Any]:
         """The one row with a sort key, its scalars without their types."""
         (found,) = [item for item in self.items() if item["SK"]["S"] == sort_key]
-        return {name: next(iter(value.values())) for name, value in found.items()}
+        return _plain(found)
 
-    def statuses(self) -> dict[str, str | None]:
-        """The rows' statuses by their sort keys; None for a row that no door has taken."""
-        return {item["SK"]["S"]: item.get("Status", {}).get("S") for item in self.items()}
+    def statuses(self) -> dict[str, str]:
+        """The statuses of the messages by their rows' sort keys."""
+        return {item["SK"]["S"]: item["Status"]["S"] for item in self.items() if "Status" in item}
+
+    def states(self) -> dict[str, str]:
+        """The statuses of the messages by their texts; bad input is named by what came."""
+        return {_words(item): item["Status"]["S"] for item in self.items() if "Status" in item}
+
+    def message(self, words: str) -> dict[str, Any]:
+        """The one row of the message with a text, or of the bad input that came so."""
+        (found,) = [item for item in self.items() if "Status" in item and _words(item) == words]
+        return _plain(found)
+
+
+def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: next(iter(value.values())) for name, value in item.items()}
+
+
+def _words(item: Mapping[str, Any]) -> str:
+    if "Message" not in item:
+        return str(item["RawBody"]["S"])
+    fields = json.loads(item["Message"]["S"])
+    return str(fields.get("text", fields))
 
 
 class Clock:
@@ -147,13 +171,15 @@ class Clock:
 class RawServer:
     """Answers the requests on one port with the bytes it was given, one after the other, and the last one for ever.
 
-    An answer of None closes the connection instead; hangs_up: close it after each answer, too.
-    ``requests`` has what came, head and body.
+    An answer of None closes the connection instead; hangs_up: close it after each answer, too. dripping: what follows
+    each answer, a byte each tenth of a second. ``requests`` has what came, head and body.
     """
 
-    def __init__(self, *answers: bytes | None, hangs_up: bool = False) -> None:
+    def __init__(self, *answers: bytes | None, hangs_up: bool = False, dripping: bytes = b"") -> None:
         self._answers = list(answers)
         self._hangs_up = hangs_up
+        self._dripping = dripping
+        self._stopped = threading.Event()
         self.requests: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -166,6 +192,7 @@ class RawServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stopped.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
@@ -198,6 +225,9 @@ class RawServer:
                 if answer is None:
                     return
                 connection.sendall(answer)
+                for byte in self._dripping:
+                    self._stopped.wait(0.1)
+                    connection.sendall(bytes([byte]))
                 if self._hangs_up:
                     return
 
@@ -247,10 +277,14 @@ def item(
     }
 
 
+_numbers = itertools.count(1)
+
+
 def stream_record(image: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-    """The stream's record of an item that was put."""
+    """The stream's record of an item that was put: after all that were made before."""
     record = event("dynamodb_insert")["Records"][0]
-    record["dynamodb"] |= {"Keys": {"PK": image["PK"], "SK": image["SK"]}, "NewImage": dict(image)}
+    keys = {"PK": image["PK"], "SK": image["SK"]}
+    record["dynamodb"] |= {"Keys": keys, "NewImage": dict(image), "SequenceNumber": f"{10**20 + next(_numbers)}"}
     return {**record, **changes}
 
 
@@ -273,16 +307,58 @@ def unreachable_dynamodb() -> Any:
     return session.client("dynamodb", endpoint_url=f"http://127.0.0.1:{closed_port()}", config=once)
 
 
-class Script:
-    """Stands in for Telegram, on a script: an error is raised, None and the script's end are a delivery."""
+class Killed(BaseException):
+    """The process is gone: nobody catches this."""
 
-    def __init__(self, clock: Clock, *script: BaseException | None) -> None:
+
+LOST = ReadTimeoutError(endpoint_url="http://127.0.0.1")
+THROTTLED = ClientError(
+    {"Error": {"Code": "ThrottlingException", "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "UpdateItem"
+)
+GONE = EndpointConnectionError(endpoint_url="http://127.0.0.1")
+
+
+class FlakyDynamo:
+    """DynamoDB's client ``client``, whose writes go as the script says: with None, and at its end, they do their work.
+
+    LOST does its work and loses the answer; any other error is raised instead.
+    """
+
+    def __init__(self, client: Any, *script: Exception | None) -> None:
+        self._client = client
+        self.script = list(script)
+
+    def update_item(self, **arguments: Any) -> Any:
+        error = self.script.pop(0) if self.script else None
+        if error is not None and error is not LOST:
+            raise error
+        answer = self._client.update_item(**arguments)
+        if error is not None:
+            raise error
+        return answer
+
+    def __getattr__(self, operation: str) -> Any:
+        return getattr(self._client, operation)
+
+
+class Script:
+    """Stands in for Telegram, on a script: an error is raised, None and the script's end are a delivery.
+
+    is_away: it does not even answer ``getMe``.
+    """
+
+    def __init__(self, clock: Clock, *script: BaseException | None, is_away: bool = False) -> None:
         self.clock = clock
+        self.is_away = is_away
         self.script = list(script)
         self.calls: list[tuple[float, int, str]] = []
 
     def call(self, method: str, fields: Mapping[str, Any], file: tuple[str, bytes] | None = None) -> dict[str, Any]:
-        del method, file
+        del file
+        if method == "getMe":
+            if self.is_away:
+                raise Unavailable("away")
+            return {"id": 42}
         self.calls.append((self.clock(), fields["chat_id"], fields["text"]))
         error = self.script.pop(0) if self.script else None
         if error is not None:
@@ -294,9 +370,26 @@ class Script:
         return [text for _, _, text in self.calls]
 
 
+class Picky(Script):
+    """A Telegram that has something against some texts: one that begins with a name gets its error, each time."""
+
+    def __init__(self, clock: Clock, *script: BaseException | None, **errors: Exception) -> None:
+        super().__init__(clock, *script)
+        self.errors = errors
+        self.delivered: list[str] = []
+
+    def call(self, method: str, fields: Mapping[str, Any], file: tuple[str, bytes] | None = None) -> dict[str, Any]:
+        answer = super().call(method, fields, file)
+        if method != "getMe":
+            for name, error in self.errors.items():
+                if fields["text"].startswith(name):
+                    raise error
+            self.delivered.append(fields["text"])
+        return answer
+
+
 def owe(outbox: Outbox, text: str, *, due: float, chat: str = "default", id: str | None = None) -> Key:
     """Puts a message that is due at a time into the outbox."""
-    message = Message(text=text, chat=chat)
     key = Key.of_id(id or text[:20])
-    outbox.add_pending(key, message.to_fields(), now=due, due=due, body_hash=body_hash(message))
+    outbox.apply(key, states.wait(Content.of(Message(text=text, chat=chat), due)))
     return key

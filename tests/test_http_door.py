@@ -8,13 +8,13 @@ import time
 import pytest
 from chalice.app import Request
 
-from chalicelib import http
-from chalicelib.outbox import Outbox
+from chalicelib.doors import http
+from chalicelib.outbox.table import Outbox
 from chalicelib.relay import Relay
 from chalicelib.settings import Parameters
-from chalicelib.telegram import Telegram
+from chalicelib.telegram.bot_api import Telegram
 from tests.conftest import NewRelay
-from tests.doors import Clock, Doors, Table, closed_port, event, texts, unreachable_dynamodb
+from tests.doors import Clock, Doors, Table, closed_port, event, texts
 from tools.dev.aws import EmbeddedAws
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 
@@ -189,17 +189,9 @@ def test_a_message_that_cannot_be_sent_now_is_accepted_and_sent_later(
     assert doors.get(f"/message/{id}").json()["status"] == "SENT"
 
 
-def test_an_accepted_message_is_sent_by_the_schedule_when_it_is_due(
-    doors: Doors, telegram: FakeTelegram, table: Table
-) -> None:
+def test_an_accepted_message_is_sent_by_the_schedule(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
     telegram.set_fault({"kind": "down", "count": 1})
-    id = doors.post({"text": "Hello", "chat": "default"}).json()["id"]
-    table.client.update_item(
-        TableName=table.name,
-        Key={"PK": {"S": f"BOTTE_MESSAGE#{id}"}, "SK": {"S": id}},
-        UpdateExpression="SET DueTs = :past",
-        ExpressionAttributeValues={":past": {"N": "1"}},
-    )
+    id = doors.post({"text": "Hello"}).json()["id"]
     assert doors.redeliver().function_error is None
     assert texts(telegram.messages) == ["Hello"]
     assert table.row(id)["Status"] == "SENT"
@@ -207,19 +199,19 @@ def test_an_accepted_message_is_sent_by_the_schedule_when_it_is_due(
 
 @pytest.mark.parametrize("text", ["Hello", "x" * 5000])
 def test_a_message_is_delivered_without_the_table_where_it_has_no_id(
-    new_relay: NewRelay, parameters: Parameters, table: Table, telegram: FakeTelegram, text: str
+    new_relay: NewRelay, unreachable_outbox: Outbox, parameters: Parameters, telegram: FakeTelegram, text: str
 ) -> None:
-    relay = new_relay(outbox=Outbox(table.name, unreachable_dynamodb))
+    relay = new_relay(outbox=unreachable_outbox)
     answer = http.post_message(relay, parameters, _request(text), time.time())
     assert answer.status_code == 200
     assert "".join(texts(telegram.messages)) == text
 
 
 def test_without_telegram_and_without_the_table_nothing_is_accepted(
-    new_relay: NewRelay, parameters: Parameters, table: Table
+    new_relay: NewRelay, unreachable_outbox: Outbox, parameters: Parameters
 ) -> None:
     sender = Telegram(f"http://127.0.0.1:{closed_port()}", parameters.bot_token)
-    relay = new_relay(sender=sender, outbox=Outbox(table.name, unreachable_dynamodb))
+    relay = new_relay(sender=sender, outbox=unreachable_outbox)
     answer = http.post_message(relay, parameters, _request("Hello"), time.time())
     assert answer.status_code == 503
     assert answer.headers == {"Retry-After": "30"}
@@ -229,9 +221,9 @@ def test_without_telegram_and_without_the_table_nothing_is_accepted(
 
 
 def test_a_message_with_an_id_needs_the_table(
-    new_relay: NewRelay, parameters: Parameters, table: Table, telegram: FakeTelegram
+    new_relay: NewRelay, unreachable_outbox: Outbox, parameters: Parameters, telegram: FakeTelegram
 ) -> None:
-    relay = new_relay(outbox=Outbox(table.name, unreachable_dynamodb))
+    relay = new_relay(outbox=unreachable_outbox)
     request = Request({**event("apigateway_post"), "body": '{"text": "Hello", "id": "1"}'})
     answer = http.post_message(relay, parameters, request, time.time())
     assert answer.status_code == 503

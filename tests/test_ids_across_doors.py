@@ -72,19 +72,33 @@ def test_another_message_with_the_id_is_never_sent(
 
 @pytest.mark.parametrize("first", DOORS)
 @pytest.mark.parametrize("second", [through_http, through_lambda])
-def test_a_message_that_is_owed_is_not_sent_by_another_door_before_it_is_due(
+def test_a_message_that_is_owed_is_sent_when_a_caller_asks_for_it_again_unless_its_group_has_to_send_it(
     doors: Doors, telegram: FakeTelegram, first: str, second: Callable[[Doors, str], None]
 ) -> None:
     telegram.set_fault({"kind": "down", "count": 1})
     DOORS[first](doors, "Hello")
     second(doors, "Hello")
+    is_sent = first != "group"
+    assert texts(telegram.messages) == ["Hello"] * is_sent
+    assert doors.get("/message/k1").json()["status"] == ("SENT" if is_sent else "PENDING")
+
+
+@pytest.mark.parametrize("first", DOORS)
+@pytest.mark.parametrize("second", ["stream", "group", "queue"])
+def test_a_message_that_is_owed_is_left_to_the_schedule_when_a_queue_brings_it_again(
+    doors: Doors, telegram: FakeTelegram, first: str, second: str
+) -> None:
+    telegram.set_fault({"kind": "down", "count": 1})
+    DOORS[first](doors, "Hello")
+    DOORS[second](doors, "Hello")
     assert telegram.messages == []
-    assert doors.get("/message/k1").json()["status"] == "PENDING"
+    doors.redeliver()
+    assert texts(telegram.messages) == ["Hello"]
 
 
-def test_the_state_of_an_item_is_found_under_its_id(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
-    through_stream(doors, "Hello")
-    assert table.statuses() == {"s1": "SENT", "k1": None}
+@pytest.mark.parametrize("door", ["stream", "group"])
+def test_the_state_of_an_item_is_found_under_its_id(doors: Doors, telegram: FakeTelegram, door: str) -> None:
+    DOORS[door](doors, "Hello")
     assert doors.get("/message/k1").json() == {
         "id": "k1",
         "status": "SENT",
@@ -93,39 +107,36 @@ def test_the_state_of_an_item_is_found_under_its_id(doors: Doors, telegram: Fake
         "last_error": None,
         "due_at": None,
     }
-    assert doors.get("/message/s1").json()["status"] == "SENT"
 
 
-def test_an_id_that_was_reserved_by_a_door_that_died_does_not_lose_the_message(
-    doors: Doors, telegram: FakeTelegram, table: Table
-) -> None:
-    through_stream(doors, "Hello")
-    reserved = [row for row in table.items() if row["SK"] == {"S": "k1"}]
-    table.clear()
-    telegram.clear()
-    table.put(reserved[0])
-    through_stream(doors, "Hello")
-    assert texts(telegram.messages) == ["Hello"]
-
-
-@pytest.mark.parametrize("second", ["http", "lambda", "queue"])
+@pytest.mark.parametrize("second", ["http", "lambda", "queue", "stream"])
 @pytest.mark.parametrize("text", ["Hello", "Other"])
-def test_an_item_that_the_stream_has_yet_to_bring_is_not_replaced_through_another_door(
+def test_an_id_that_was_reserved_by_a_door_that_died_does_not_lose_the_message(
     doors: Doors, telegram: FakeTelegram, table: Table, second: str, text: str
 ) -> None:
-    payload = {"text": {"S": "Hello"}, "id": {"S": "k1"}}
-    image = item(payload, sort_key="k1", partition_key="BOTTE_MESSAGE#k1", SenderApp={"S": APP})
-    table.put(image)
+    through_group(doors, "Hello")
+    (reserved,) = [row for row in table.items() if row["SK"] == {"S": "k1"}]
+    table.clear()
+    telegram.clear()
+    table.put(reserved)
     DOORS[second](doors, text)
-    assert doors.stream(stream_record(image)).function_error is None
-    assert texts(telegram.messages) == ["Hello"]
-    assert table.statuses()["k1"] == "SENT"
+    assert texts(telegram.messages) == [text]
 
 
-def test_a_message_whose_id_an_item_has_is_refused_or_parked(doors: Doors, table: Table) -> None:
+def test_a_message_whose_id_is_taken_is_refused_or_parked(doors: Doors, table: Table) -> None:
     image = item({"text": {"S": "Hello"}}, sort_key="k1", partition_key="BOTTE_MESSAGE#k1")
-    table.put(image)
+    doors.stream(stream_record(image))
     assert doors.post({"text": "Other", "id": "k1"}).status_code == 422
     assert doors.post({"text": "Other", "id": "k1", "deliver_at": int(time.time()) + 60}).status_code == 422
     through_queue(doors, "Other")
     assert table.row("m1")["LastError"] == "id: names another message already"
+    through_group(doors, "And another")
+    assert table.message("And another")["LastError"] == "id: names another message already"
+
+
+def test_an_item_whose_id_is_taken_is_parked_beside_the_message(doors: Doors, table: Table) -> None:
+    through_http(doors, "Hello")
+    for number in range(2):  # the second one is parked as well, not taken for the first
+        image = item({"text": {"S": f"{number}"}}, sort_key="k1", partition_key="BOTTE_MESSAGE#k1")
+        doors.stream(stream_record(image))
+    assert table.states() == {"Hello": "SENT", "0": "FAILED", "1": "FAILED"}

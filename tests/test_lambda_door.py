@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib.doors.invoke import send_invoked
 from chalicelib.errors import Unavailable
-from chalicelib.invoke import send_invoked
-from chalicelib.outbox import Outbox
+from chalicelib.outbox.table import Outbox
 from chalicelib.settings import Parameters
-from chalicelib.telegram import Telegram
+from chalicelib.telegram.bot_api import Telegram
 from tests.conftest import NewRelay
-from tests.doors import Clock, Doors, Table, closed_port, texts, unreachable_dynamodb
+from tests.doors import Clock, Doors, Table, closed_port, texts
 from tools.dev.aws import EmbeddedAws
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, FakeTelegram
 from tools.dev.functions import Answer
@@ -218,16 +218,18 @@ def test_a_retry_finds_the_message_that_was_accepted(
 
 
 def test_without_telegram_and_without_the_table_the_function_fails(
-    new_relay: NewRelay, parameters: Parameters, clock: Clock
+    new_relay: NewRelay, unreachable_outbox: Outbox, parameters: Parameters, clock: Clock
 ) -> None:
     sender = Telegram(f"http://127.0.0.1:{closed_port()}", parameters.bot_token)
-    relay = new_relay(sender=sender, outbox=Outbox("botte-local-tasks", unreachable_dynamodb))
+    relay = new_relay(sender=sender, outbox=unreachable_outbox)
     with pytest.raises(Unavailable, match="Telegram cannot be reached: NewConnectionError; the table"):
         send_invoked(relay, {"text": "Hello"}, "request-1", clock() + 60)
 
 
-def test_a_caller_is_told_what_is_wrong_also_where_it_cannot_be_parked(new_relay: NewRelay, clock: Clock) -> None:
-    relay = new_relay(outbox=Outbox("botte-local-tasks", unreachable_dynamodb))
+def test_a_caller_is_told_what_is_wrong_also_where_it_cannot_be_parked(
+    new_relay: NewRelay, unreachable_outbox: Outbox, clock: Clock
+) -> None:
+    relay = new_relay(outbox=unreachable_outbox)
     with pytest.raises(ValueError, match="text: must be a string, not a number"):
         send_invoked(relay, {"text": 5}, "request-1", clock() + 60)
 

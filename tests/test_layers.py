@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,81 +13,90 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.doors.http import ANSWER_SECONDS
+from chalicelib.relay.attempt import LEASE_SECONDS
+from chalicelib.relay.courier import NOTE_SECONDS
+from chalicelib.relay.redelivery import RUN_SECONDS
+from chalicelib.telegram.bot_api import call_seconds
 from tests.doors import APP_DIR, RawServer, http_answer, texts
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 
 CHALICELIB = APP_DIR / "chalicelib"
-MODULES = {path.stem: path for path in CHALICELIB.glob("*.py")}
+MODULES = {path.relative_to(CHALICELIB).with_suffix("").as_posix(): path for path in CHALICELIB.rglob("*.py")}
 
-# What each module may import of the package: message <- task, errors <- telegram <- relay <- app.py.
-MAY_IMPORT = {
-    "__init__": set(),
-    "aws": set(),
-    "ksuid": set(),
-    "markup": set(),
-    "message": set(),
-    "task": set(),
-    "errors": {"message", "task"},
-    "cutting": {"markup"},
-    "rendering": {"cutting", "markup", "message"},
-    "telegram": {"errors"},
+# The storeys: what the modules of each folder, and those of none, may import of the package beside their siblings.
+STOREYS: dict[str, set[str]] = {
+    "contract": set(),
+    "errors": {"contract"},
+    "aws": {"errors"},
     "settings": {"aws", "errors"},
-    "delivery": {"errors", "message", "rendering", "telegram"},
-    "row": {"delivery", "errors", "task"},
-    "outbox": {"aws", "delivery", "errors", "row", "task"},
-    "courier": {"delivery", "errors", "settings", "telegram"},
-    "attempt": {"courier", "delivery", "errors", "message", "outbox", "row"},
-    "relay": {
-        *("attempt", "courier", "delivery", "errors", "ksuid", "message", "outbox"),
-        *("rendering", "row", "settings", "task", "telegram"),
-    },
-    "records": {"message", "relay", "row", "task"},
-    "invoke": {"attempt", "errors", "message", "relay", "row"},
-    "http": {"attempt", "errors", "message", "relay", "settings"},
-    "webhook": {"errors", "http", "message", "outbox", "relay", "settings"},
+    "telegram": {"contract", "errors"},
+    "outbox": {"telegram", "contract", "errors", "aws"},
+    "relay": {"outbox", "telegram", "contract", "errors", "settings"},
+    "doors": {"relay", "outbox", "contract", "errors", "settings", "aws"},
+    "__init__": set(),
 }
-PURE = ["message", "task", "markup", "cutting", "rendering", "row", "ksuid", "errors"]
+PURE = [
+    *("contract/message", "contract/task", "errors", "relay/ksuid"),
+    *("telegram/markup", "telegram/cutting", "telegram/rendering", "telegram/delivery"),
+    *("outbox/row", "outbox/states"),
+]
 SHIPPED = {"urllib3", "boto3", "botocore"}
+CONFIG = json.loads((APP_DIR / ".chalice" / "config.json").read_text())
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """The modules that a file imports anywhere in it, and whether they are of its own package."""
+    """The modules that a file imports anywhere in it, and whether they are of its own package, by their paths there."""
+    package = path.relative_to(CHALICELIB).parent if path.is_relative_to(CHALICELIB) else Path()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from ((alias.name, False) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level:
-            yield from ((name, True) for name in ([node.module] if node.module else [a.name for a in node.names]))
+            above = package if node.level == 1 else package.parent
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            yield from ((_module(above, name), True) for name in names)
         elif isinstance(node, ast.ImportFrom):
             yield str(node.module), False
 
 
-def test_every_module_has_its_place_in_the_table() -> None:
-    assert set(MODULES) == set(MAY_IMPORT)
+def _module(package: Path, name: str) -> str:
+    found = (package / name.replace(".", "/")).as_posix()
+    return found if found in MODULES else f"{found}/__init__"
 
 
-@pytest.mark.parametrize("module", sorted(MAY_IMPORT))
-def test_a_module_imports_only_what_lies_below_it(module: str) -> None:
-    own = {name.partition(".")[0] for name, is_own in imports(MODULES[module]) if is_own}
-    assert own <= MAY_IMPORT[module]
+OWN_IMPORTS = {module: {name for name, is_own in imports(path) if is_own} for module, path in MODULES.items()}
+
+
+def test_every_module_has_its_storey() -> None:
+    assert {module.partition("/")[0] for module in MODULES} == set(STOREYS)
+    assert set().union(*OWN_IMPORTS.values()) <= set(MODULES)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_module_imports_its_siblings_and_what_lies_below(module: str) -> None:
+    storey = module.partition("/")[0]
+    assert {name.partition("/")[0] for name in OWN_IMPORTS[module]} <= STOREYS[storey] | {storey}
 
 
 def test_nothing_imports_in_a_circle() -> None:
-    above: dict[str, set[str]] = {module: set(below) for module, below in MAY_IMPORT.items()}
+    above = {module: set(below) for module, below in OWN_IMPORTS.items()}
     while above:
-        lowest = [module for module, below in above.items() if not below]
+        lowest = {module for module, below in above.items() if not below}
         assert lowest, f"a circle: {sorted(above)}"
-        above = {module: below - set(lowest) for module, below in above.items() if module not in lowest}
+        above = {module: below - lowest for module, below in above.items() if module not in lowest}
 
 
-@pytest.mark.parametrize("path", [APP_DIR / "app.py", *MODULES.values()], ids=lambda path: path.stem)
-def test_the_app_imports_the_standard_library_and_what_is_shipped(path: Path) -> None:
+@pytest.mark.parametrize("module", ["app", *sorted(MODULES)])
+def test_the_app_imports_the_standard_library_and_what_is_shipped(module: str) -> None:
+    path = MODULES.get(module, APP_DIR / "app.py")
     foreign = {name.partition(".")[0] for name, is_own in imports(path) if not is_own} - set(sys.stdlib_module_names)
-    assert foreign <= (SHIPPED if path.stem != "app" else {"chalice", "chalicelib"})
+    # What only a type checker reads is not shipped.
+    assert foreign - {"_typeshed"} <= (SHIPPED if module != "app" else {"chalice", "chalicelib"})
 
 
 @pytest.mark.parametrize("module", PURE)
 def test_the_pure_core_has_no_clock_no_network_no_environment_and_no_chance(module: str) -> None:
-    found = {name.partition(".")[0] for name, _ in imports(MODULES[module])}
+    found = {name.partition(".")[0] for name, is_own in imports(MODULES[module]) if not is_own}
     assert not found & {"time", "datetime", "os", "socket", "urllib3", "random", "secrets", "uuid", "subprocess"}
 
 
@@ -101,6 +111,31 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 
+def timeouts(stage: str) -> dict[str, float]:
+    """For how many seconds each function of a stage may run."""
+    functions = CONFIG["stages"][stage]["lambda_functions"]
+    return {name: each.get("lambda_timeout", CONFIG["lambda_timeout"]) for name, each in functions.items()}
+
+
+@pytest.mark.parametrize("stage", CONFIG["stages"])
+def test_a_lease_is_longer_than_any_function_may_run(stage: str) -> None:
+    assert set(timeouts(stage)) == {"api_handler", "message", "dynamodb_message", "sqs_message", "redeliver"}
+    assert max(timeouts(stage).values()) < LEASE_SECONDS
+
+
+@pytest.mark.parametrize("stage", CONFIG["stages"])
+def test_redeliver_works_until_its_next_run_and_can_finish_what_it_began(stage: str) -> None:
+    (period,) = re.findall(r"@app.schedule\(Rate\((\d+), unit=Rate.MINUTES\)", (APP_DIR / "app.py").read_text())
+    assert int(period) * 60 == RUN_SECONDS
+    longest = max(map(call_seconds, ("sendMessage", "sendPhoto", "sendDocument")))
+    assert timeouts(stage)["redeliver"] >= RUN_SECONDS + longest + NOTE_SECONDS
+
+
+def test_a_door_that_answers_does_so_before_the_api_gateway_gives_up() -> None:
+    for stage in CONFIG["stages"]:
+        assert ANSWER_SECONDS < timeouts(stage)["api_handler"] <= 29
+
+
 LAMBDA = """
 import json, sys, types
 import app
@@ -111,15 +146,15 @@ print(json.dumps([answer["text"], sorted(sys.modules)]))
 
 WARM = """
 import json, os, sys, time
-from chalicelib.invoke import send_invoked
-from chalicelib.outbox import Outbox
+from chalicelib.doors.invoke import send_invoked
+from chalicelib.outbox.table import Outbox
 from chalicelib.relay import Relay
 from chalicelib.settings import Parameters
-from chalicelib.telegram import Telegram
+from chalicelib.telegram.bot_api import Telegram
 values = json.loads(os.environ["VALUES"])
 parameters = Parameters("/botte/prod", lambda names: values)
 parameters.chats()
-relay = Relay(Telegram(os.environ["TELEGRAM_API_URL"], parameters.bot_token), Outbox("tasks"), parameters)
+relay = Relay(Telegram(os.environ["TELEGRAM_API_URL"], parameters.bot_token), Outbox("outbox"), parameters)
 answer = send_invoked(relay, {"text": "Hello"}, "request-1", time.time() + 60)
 print(json.dumps([answer["text"], sorted(sys.modules)]))
 """

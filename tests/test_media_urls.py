@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.message import InvalidMessage, Message
+from chalicelib.contract.message import InvalidMessage, Message
 
 
 @pytest.mark.parametrize("field", ["photo", "document"])

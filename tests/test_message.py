@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.message import InvalidMessage, Message, clean, parse_json
+from chalicelib.contract.message import InvalidMessage, Message, clean, parse_json
 
 NOW = 1_800_000_000.0
 THIRTY_DAYS = 30 * 86_400

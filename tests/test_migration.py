@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.contract.message import Message
 from chalicelib.errors import ParametersUnavailable
-from chalicelib.message import Message
 from chalicelib.settings import Parameters, Settings
 from tests.conftest import OPS_CHAT_ID, NewRelay
 from tests.doors import Clock, Doors
@@ -59,7 +59,7 @@ def written(chats: ChatsParameter) -> Parameters:
 
 
 def send(relay: Any, clock: Clock, text: str, seconds: float = PLENTY) -> dict[str, Any]:
-    outcome = relay.send(Message(text=text, chat="ops"), deadline=clock() + seconds, spare_id=text)
+    outcome = relay.accept(Message(text=text, chat="ops"), deadline=clock() + seconds, spare_id=text)
     result: dict[str, Any] = outcome.result
     return result
 

@@ -1,4 +1,4 @@
-"""What an operator sees and does, against the table of a stage."""
+"""What an operator sees and does, against the outbox of a stage."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.doors import Doors, Table, item, queue_record, stream_record, texts
+from tests.doors import Doors, Table, queue_record, texts
 from tools.dev.aws import EmbeddedAws
 from tools.dev.fake_telegram import FakeTelegram
 from tools.ops.__main__ import main
@@ -43,11 +43,13 @@ def test_failed_lists_each_parked_message_with_its_reason(
     assert count == "2 messages are parked on local"
 
 
-def test_a_key_that_a_sender_chose_forges_no_line(doors: Doors, capsys: pytest.CaptureFixture[str]) -> None:
-    doors.stream(stream_record(item({"text": {"N": "5"}}, sort_key="x\n2026-01-01  forged\x1b[31m")))
+def test_words_that_a_sender_chose_forge_no_line(doors: Doors, capsys: pytest.CaptureFixture[str]) -> None:
+    doors.queue(queue_record('{"text": "x\\n2026-01-01  forged", "chat": "nobody"}', "one"))
+    doors.queue(queue_record("x\n2026-01-01  forged\x1b[31m", "two"))
     assert run("failed") == 0
-    line, _ = capsys.readouterr().out.splitlines()
-    assert r"x\n2026-01-01  forged\x1b[31m  text: must be a string" in line
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert r"'x\n2026-01-01  forged'" in first
+    assert r"'x\n2026-01-01  forged\x1b[31m'" in second
 
 
 def test_redrive_sends_all_parked_messages_again(
@@ -71,15 +73,6 @@ def test_redrive_takes_one_message_by_its_id(
     assert [table.row(id)["Status"] for id in ("one", "two")] == ["FAILED", "PENDING"]
 
 
-def test_redrive_finds_an_item_that_no_event_ever_brought(
-    doors: Doors, telegram: FakeTelegram, table: Table, capsys: pytest.CaptureFixture[str]
-) -> None:
-    table.put(item({"text": {"S": "forgotten"}}, sort_key="lost"))
-    assert run("redrive") == 0
-    doors.redeliver()
-    assert texts(telegram.messages) == ["forgotten"]
-
-
 def test_an_id_that_is_not_parked_is_an_error(doors: Doors, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("redrive", "--id", "nothing") == 1
     assert capsys.readouterr().err == "ID: no message 'nothing' is parked on local\n"
@@ -96,7 +89,7 @@ def test_a_table_that_cannot_be_reached_is_an_error_in_a_line(
 ) -> None:
     monkeypatch.setenv("BOTTE_AWS_PORT", "1")
     assert run("failed") == 1
-    expected = "the table botte-local-tasks cannot be used: EndpointConnectionError at http://127.0.0.1:1/\n"
+    expected = "the table botte-local-outbox cannot be used: EndpointConnectionError at http://127.0.0.1:1/\n"
     assert capsys.readouterr().err == expected
 
 

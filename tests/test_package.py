@@ -55,7 +55,7 @@ def test_the_package_holds_the_app_and_urllib3_and_little_else(package: Path) ->
 
 
 def test_no_secret_is_in_the_environment_of_a_function(package: Path) -> None:
-    expected = {"BOTTE_STAGE", "PARAMETERS_PATH", "TASK_TABLE_NAME", "TELEGRAM_API_URL"}
+    expected = {"BOTTE_STAGE", "PARAMETERS_PATH", "TASK_TABLE_NAME", "OUTBOX_TABLE_NAME", "TELEGRAM_API_URL"}
     for function in functions(package).values():
         assert set(function["Environment"]["Variables"]) == expected
 

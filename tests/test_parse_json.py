@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.message import MAX_BODY_BYTES, InvalidMessage, parse_json
+from chalicelib.contract.message import MAX_BODY_BYTES, InvalidMessage, parse_json
 
 
 @pytest.mark.parametrize(

@@ -9,59 +9,53 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
-from chalicelib.attempt import Accepted, Delivered
+from chalicelib.contract.message import Message
+from chalicelib.doors.queue import read_queue
+from chalicelib.doors.stream import Tasks
 from chalicelib.errors import ChatMigrated, MarkupRefused, ParametersUnavailable, ThreadNotFound, Unavailable
-from chalicelib.message import Message
-from chalicelib.outbox import Outbox
-from chalicelib.records import from_queue, from_stream
-from chalicelib.relay import Relay
-from chalicelib.row import Lease
+from chalicelib.outbox import states
+from chalicelib.outbox.states import Lease
+from chalicelib.outbox.table import NotApplied, Outbox
+from chalicelib.relay import Accepted, Delivered
+from chalicelib.relay.attempt import LEASE_SECONDS
 from chalicelib.settings import Parameters
-from chalicelib.telegram import Telegram
-from tests.conftest import NewRelay
-from tests.doors import Clock, RawServer, Script, Table, http_answer, item, owe, queue_record, stream_record, texts
+from chalicelib.telegram.bot_api import Telegram
+from chalicelib.telegram.delivery import NO_PROGRESS
+from tests.conftest import NewOutbox, NewRelay
+from tests.doors import (
+    GONE,
+    LOST,
+    THROTTLED,
+    Clock,
+    Killed,
+    RawServer,
+    Script,
+    Table,
+    http_answer,
+    item,
+    owe,
+    queue_record,
+    stream_record,
+    texts,
+)
 from tools.dev.fake_telegram import TWIN_CHAT_ID, FakeTelegram
 
-DAY = 86_400
 PLENTY = 3600.0
 
 
-class FailingTable:
-    """The table's client, until it has made so many calls."""
-
-    def __init__(self, table: Table, calls: int) -> None:
-        self.table = table
-        self.left = calls
-
-    def update_item(self, **arguments: Any) -> Any:
-        self.left -= 1
-        if self.left < 0:
-            raise EndpointConnectionError(endpoint_url="http://127.0.0.1")
-        return self.table.client.update_item(**arguments)
-
-
-def _outbox_that_fails_after(calls: int, table: Table) -> Outbox:
-    client = FailingTable(table, calls)
-    return Outbox(table.name, lambda: client)
-
-
-class Killed(BaseException):
-    """The process is gone: nobody catches this."""
-
-
 def test_after_a_crash_a_message_is_sent_when_its_lease_is_over(
-    relay: Relay, outbox: Outbox, table: Table, telegram: FakeTelegram, clock: Clock
+    new_relay: NewRelay, outbox: Outbox, table: Table, telegram: FakeTelegram, clock: Clock
 ) -> None:
-    key = owe(outbox, "Hello", due=clock())
-    outbox.claim(key, Lease("of a process that died", clock() + 60), now=clock())
-    clock.now += 59
-    relay.redeliver(deadline=clock() + PLENTY)
+    owe(outbox, "Hello", due=clock())
+    with pytest.raises(Killed):
+        new_relay(sender=Script(clock, Killed())).redeliver(deadline=clock() + PLENTY)
+    clock.now += LEASE_SECONDS - 1
+    new_relay().redeliver(deadline=clock() + PLENTY)
     assert telegram.messages == []
     assert table.statuses() == {"Hello": "SENDING"}
     clock.now += 1
-    relay.redeliver(deadline=clock() + PLENTY)
+    new_relay().redeliver(deadline=clock() + PLENTY)
     assert texts(telegram.messages) == ["Hello"]
     assert table.row("Hello")["Attempts"] == "2"
 
@@ -69,13 +63,19 @@ def test_after_a_crash_a_message_is_sent_when_its_lease_is_over(
 def test_a_process_that_lost_its_lease_changes_nothing(outbox: Outbox, table: Table, clock: Clock) -> None:
     key = owe(outbox, "Hello", due=clock())
     slow, quick = Lease("slow", clock() + 60), Lease("quick", clock() + 200)
-    progress = outbox.claim(key, slow, now=clock()).progress
+    outbox.apply(key, states.reclaim(slow, now=clock(), place=None))
     clock.now += 61
-    outbox.claim(key, quick, now=clock())
-    outbox.mark_failed(key, slow, progress, now=clock(), error="too late")
-    outbox.mark_pending(key, slow, progress, due=clock(), error=Unavailable("too late"))
+    outbox.apply(key, states.reclaim(quick, now=clock(), place=None))
+    for late in (
+        states.progress(slow, NO_PROGRESS),
+        states.later(slow, NO_PROGRESS, chat="default", due=clock()),
+        states.sent(slow, NO_PROGRESS, now=clock()),
+        states.fail(slow, NO_PROGRESS, now=clock(), error="too late"),
+    ):
+        with pytest.raises(NotApplied):
+            outbox.apply(key, late)
     assert table.statuses() == {"Hello": "SENDING"}
-    outbox.mark_sent(key, quick, progress, now=clock())
+    outbox.apply(key, states.sent(quick, NO_PROGRESS, now=clock()))
     assert table.statuses() == {"Hello": "SENT"}
 
 
@@ -100,9 +100,9 @@ def test_a_split_message_that_was_killed_between_two_parts_goes_on_there(
     sender = Script(clock, None, Killed())
     text = "a" * 4096 + "b" * 4096 + "c" * 10
     with pytest.raises(Killed):
-        new_relay(sender=sender).send(Message(text=text), deadline=clock() + PLENTY, spare_id="k1")
+        new_relay(sender=sender).accept(Message(text=text), deadline=clock() + PLENTY, spare_id="k1")
     assert table.statuses() == {"k1": "SENDING"}
-    clock.now += 61
+    clock.now += LEASE_SECONDS
     new_relay(sender=sender).redeliver(deadline=clock() + PLENTY)
     assert [text[0] for text in sender.texts] == ["a", "b", "b", "c"]
     assert table.statuses() == {"k1": "SENT"}
@@ -112,9 +112,9 @@ def test_a_split_message_stops_in_time_and_goes_on_later(
     new_relay: NewRelay, outbox: Outbox, table: Table, clock: Clock
 ) -> None:
     class Slow(Script):
-        def call(self, *arguments: Any, **more: Any) -> dict[str, Any]:
-            answer = super().call(*arguments, **more)
-            clock.now += 10
+        def call(self, method: str, *arguments: Any) -> dict[str, Any]:
+            answer = super().call(method, *arguments)
+            clock.now += 10 * (method != "getMe")
             return answer
 
     sender = Slow(clock)
@@ -138,7 +138,7 @@ def test_a_message_that_takes_too_long_to_mend_is_kept_as_far_as_it_is_mended(
     sender = Slow(clock, MarkupRefused("can't parse"), ThreadNotFound("not found"))
     message = Message(text="<b>x", parse_mode="HTML", message_thread_id=5)
     relay, deadline = new_relay(sender=sender), clock() + 27
-    outcome = relay.send(message, deadline=deadline, spare_id="k1")
+    outcome = relay.accept(message, deadline=deadline, spare_id="k1")
     assert isinstance(outcome, Accepted)
     assert clock() <= deadline
     assert table.row("k1")["Mended"] == [{"S": "parse_mode"}, {"S": "message_thread_id"}]
@@ -154,32 +154,100 @@ def test_markup_that_is_refused_in_a_later_part_neither_loses_nor_doubles_words(
     lines = [" ".join(f"{line:02d}{word:02d}" for word in range(50)) for line in range(24)]
     text = "\n".join(f"<i>{line}</i>" for line in lines)
     message = Message(text=text, parse_mode="HTML")
-    new_relay(sender=sender).send(message, deadline=clock() + PLENTY, spare_id="k1")
+    new_relay(sender=sender).accept(message, deadline=clock() + PLENTY, spare_id="k1")
     arrived = [sender.texts[0], *sender.texts[2:]]  # the second call was refused
     assert re.findall(r"\d{4}", " ".join(arrived)) == re.findall(r"\d{4}", text)
 
 
 def test_a_row_that_is_being_sent_does_not_expire_whatever_its_writer_set(
-    new_relay: NewRelay, table: Table, clock: Clock
+    new_relay: NewRelay, tasks: Tasks, table: Table, clock: Clock
 ) -> None:
     image = item({"text": {"S": "Hello"}}, sort_key="s1", ExpirationTs={"N": "1"})
-    table.put(image)
     relay = new_relay(sender=Script(clock, Killed()))
     with pytest.raises(Killed):
-        relay.take(from_stream([stream_record(image)], lambda _: None), deadline=clock() + PLENTY)
-    assert table.statuses() == {"s1": "SENDING"}
-    assert float(table.row("s1")["ExpirationTs"]) > clock() + 30 * DAY
+        relay.take(tasks.read_stream([stream_record(image)]), deadline=clock() + PLENTY)
+    row = table.message("Hello")
+    assert row["Status"] == "SENDING"
+    assert "ExpirationTs" not in row
 
 
-def test_a_table_that_goes_away_in_the_middle_of_a_split_message_does_not_double_it(
-    new_relay: NewRelay, table: Table, clock: Clock
+FAULTS = [GONE, THROTTLED, LOST]
+
+
+def fault_id(value: object) -> str:
+    return type(value).__name__
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=fault_id)
+@pytest.mark.parametrize("lasts", [2, 1000])
+@pytest.mark.parametrize("calls", range(3))
+@pytest.mark.parametrize("id", [None, "k1"])
+def test_whatever_the_table_does_a_split_message_is_not_sent_twice(
+    new_relay: NewRelay,
+    new_outbox: NewOutbox,
+    outbox: Outbox,
+    table: Table,
+    clock: Clock,
+    id: str | None,
+    calls: int,
+    lasts: int,
+    fault: Exception,
 ) -> None:
-    for calls in range(4):
-        sender = Script(clock)
-        relay = new_relay(sender=sender, outbox=_outbox_that_fails_after(calls, table))
-        with suppress(Unavailable):
-            relay.send(Message(text="a" * 4096 + "b" * 10), deadline=clock() + PLENTY, spare_id=f"k{calls}")
-        assert len(sender.texts) == len(set(sender.texts)), f"doubled when the table took {calls} calls"
+    sender = Script(clock)
+    relay = new_relay(sender=sender, outbox=new_outbox(script=[*[None] * calls, *[fault] * lasts]))
+    with suppress(Unavailable):
+        relay.accept(Message(text="a" * 4096 + "b" * 10, id=id), deadline=clock() + 27, spare_id="spare")
+    assert len(sender.texts) == len(set(sender.texts))
+    if lasts == 2:  # then all is noted, and nothing left to be done
+        assert set(table.statuses().values()) <= {"SENT"}
+        clock.now += LEASE_SECONDS
+        new_relay(sender=sender, outbox=outbox).redeliver(deadline=clock() + PLENTY)
+        assert [text[0] for text in sender.texts] == ["a", "b"]
+
+
+@pytest.mark.parametrize("fault", [THROTTLED, LOST], ids=fault_id)
+@pytest.mark.parametrize("calls", range(6))
+@pytest.mark.parametrize("group", ["BOTTE_MESSAGE", "BOTTE_MESSAGE#g"])
+def test_whatever_the_table_does_for_a_moment_a_batch_is_delivered_once(
+    new_relay: NewRelay,
+    new_outbox: NewOutbox,
+    outbox: Outbox,
+    tasks: Tasks,
+    clock: Clock,
+    group: str,
+    calls: int,
+    fault: Exception,
+) -> None:
+    sender = Script(clock)
+    relay = new_relay(sender=sender, outbox=new_outbox(script=[*[None] * calls, *[fault] * 3]))
+    images = [item({"text": {"S": name}}, sort_key=name, partition_key=group) for name in "abc"]
+    relay.take(tasks.read_stream([stream_record(image) for image in images]), deadline=clock() + 60)
+    clock.now += LEASE_SECONDS
+    new_relay(sender=sender, outbox=outbox).redeliver(deadline=clock() + PLENTY)
+    assert sender.texts == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=fault_id)
+@pytest.mark.parametrize("calls", range(4))
+def test_whatever_the_table_does_for_a_moment_what_is_owed_goes_out_once(
+    new_relay: NewRelay, new_outbox: NewOutbox, outbox: Outbox, table: Table, clock: Clock, calls: int, fault: Exception
+) -> None:
+    sender = Script(clock)
+    for name in ("a", "b"):
+        owe(outbox, name, due=clock())
+    flaky = new_outbox(script=[*[None] * calls, *[fault] * 3])
+    new_relay(sender=sender, outbox=flaky).redeliver(deadline=clock() + 90)
+    assert sorted(sender.texts) == ["a", "b"]
+    assert table.statuses() == {"a": "SENT", "b": "SENT"}
+
+
+def test_a_delivery_is_noted_as_long_as_there_is_time(
+    new_relay: NewRelay, new_outbox: NewOutbox, table: Table, clock: Clock
+) -> None:
+    relay = new_relay(sender=Script(clock), outbox=new_outbox(script=[None, *[THROTTLED] * 25]))
+    relay.take(read_queue([queue_record('{"text": "Hello"}', "m1")]), deadline=clock() + 55)
+    assert sum(clock.slept) > 30
+    assert table.statuses() == {"m1": "SENT"}
 
 
 def test_a_queue_that_brings_a_message_again_while_it_is_owed_does_not_send_it(
@@ -188,7 +256,7 @@ def test_a_queue_that_brings_a_message_again_while_it_is_owed_does_not_send_it(
     telegram.set_fault({"kind": "down", "count": 1})
     record = queue_record(json.dumps({"text": "Hello"}), "m1")
     for _ in range(2):
-        new_relay().take(from_queue([record]), deadline=clock() + PLENTY)
+        new_relay().take(read_queue([record]), deadline=clock() + PLENTY)
     assert telegram.messages == []
     assert table.statuses() == {"m1": "PENDING"}
 
@@ -202,7 +270,7 @@ def test_parameters_that_cannot_be_read_keep_the_message(
 
     parameters = Parameters("/botte/local", unreadable)
     relay = new_relay(parameters=parameters, sender=Telegram(telegram.url, parameters.bot_token))
-    outcome = relay.send(Message(text="Hello"), deadline=clock() + PLENTY, spare_id="k1")
+    outcome = relay.accept(Message(text="Hello"), deadline=clock() + PLENTY, spare_id="k1")
     assert isinstance(outcome, Accepted)
     assert table.statuses() == {"k1": "PENDING"}
 
@@ -215,7 +283,7 @@ def test_a_group_that_became_a_supergroup_is_followed_by_a_later_process_too(
     owe(outbox, "Hello", due=clock())
     for _ in range(2):
         new_relay(sender=sender).redeliver(deadline=clock() + PLENTY)
-        clock.now += 3600
+        clock.now += 60
     assert table.statuses() == {"Hello": "SENT"}
     assert [chat_id for _, chat_id, _ in sender.calls] == [TWIN_CHAT_ID, -1009, TWIN_CHAT_ID, -1009]
 
@@ -226,16 +294,16 @@ def test_an_answer_without_a_message_may_be_a_delivery_and_is_tried_again(
 ) -> None:
     with RawServer(http_answer(200, {"ok": True, "result": result})) as server:
         relay = new_relay(sender=Telegram(server.url, parameters.bot_token))
-        relay.take(from_queue([queue_record(json.dumps({"text": "Hello"}), "m1")]), deadline=clock() + PLENTY)
+        relay.take(read_queue([queue_record(json.dumps({"text": "Hello"}), "m1")]), deadline=clock() + PLENTY)
     row = table.row("m1")
     assert (row["Status"], row["Ambiguous"]) == ("PENDING", "1")
 
 
 def test_a_message_that_telegram_took_is_told_as_delivered_where_the_table_cannot_note_it(
-    new_relay: NewRelay, table: Table, clock: Clock
+    new_relay: NewRelay, new_outbox: NewOutbox, clock: Clock
 ) -> None:
-    sender, client = Script(clock), FailingTable(table, calls=1)
-    relay = new_relay(sender=sender, outbox=Outbox(table.name, lambda: client))
-    outcome = relay.send(Message(text="Hello", id="k1"), deadline=clock() + PLENTY, spare_id="unused")
+    sender = Script(clock)
+    relay = new_relay(sender=sender, outbox=new_outbox(script=[None, *[GONE] * 1000]))
+    outcome = relay.accept(Message(text="Hello", id="k1"), deadline=clock() + PLENTY, spare_id="unused")
     assert isinstance(outcome, Delivered)
     assert sender.texts == ["Hello"]

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from chalice.app import Request
 
-from chalicelib import http
-from chalicelib.invoke import send_invoked
-from chalicelib.message import InvalidMessage
-from chalicelib.outbox import Outbox
-from chalicelib.records import from_queue, from_stream
+from chalicelib.contract.message import InvalidMessage
+from chalicelib.doors import http
+from chalicelib.doors.invoke import send_invoked
+from chalicelib.doors.queue import read_queue
+from chalicelib.doors.stream import Tasks
+from chalicelib.outbox.table import Outbox
 from chalicelib.settings import Parameters
-from chalicelib.telegram import Telegram
+from chalicelib.telegram.bot_api import Telegram
 from tests.conftest import WEBHOOK_SECRET, NewRelay
 from tests.doors import (
     Clock,
@@ -30,7 +31,6 @@ from tests.doors import (
     item,
     queue_record,
     stream_record,
-    unreachable_dynamodb,
 )
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, FakeTelegram
 
@@ -114,6 +114,8 @@ UNREACHABLE: list[tuple[str, Callable[[], str]]] = [
 def test_wherever_telegram_is_no_door_tells_a_secret(
     new_relay: NewRelay,
     outbox: Outbox,
+    unreachable_outbox: Outbox,
+    tasks: Tasks,
     parameters: Parameters,
     clock: Clock,
     seen: Seen,
@@ -121,15 +123,15 @@ def test_wherever_telegram_is_no_door_tells_a_secret(
     with_table: bool,
 ) -> None:
     sender = Telegram(url(), parameters.bot_token, connect_timeout=0.5, read_timeout=0.5)
-    relay = new_relay(sender=sender, outbox=outbox if with_table else Outbox("botte-local-tasks", unreachable_dynamodb))
+    relay = new_relay(sender=sender, outbox=outbox if with_table else unreachable_outbox)
     deadline = clock() + 60
     stream = [stream_record(item({"text": {"S": "Hello"}}, sort_key="s1"))]
     attempts: list[Callable[[], object]] = [
         lambda: http.post_message(relay, parameters, Request(event("apigateway_post")), clock()),
         lambda: send_invoked(relay, {"text": "Hello"}, "request-1", deadline),
         lambda: send_invoked(relay, {"text": "x" * 5000}, "request-2", deadline),
-        lambda: relay.take(from_queue([queue_record('{"text":"Hello"}', "m1")]), deadline=deadline),
-        lambda: relay.take(from_stream(stream, outbox.get), deadline=deadline),
+        lambda: relay.take(read_queue([queue_record('{"text":"Hello"}', "m1")]), deadline=deadline),
+        lambda: relay.take(tasks.read_stream(stream), deadline=deadline),
         lambda: relay.redeliver(deadline=deadline),
     ]
     for attempt in attempts:
@@ -143,7 +145,7 @@ def test_a_token_that_telegram_repeats_is_blacked_out_everywhere(
     with RawServer(http_answer(400, {"ok": False, "error_code": 400, "description": description})) as server:
         relay = new_relay(sender=Telegram(server.url, parameters.bot_token))
         answer = http.post_message(relay, parameters, Request(event("apigateway_post")), clock())
-        relay.take(from_queue([queue_record('{"text":"Hello"}', "m1")]), deadline=clock() + 60)
+        relay.take(read_queue([queue_record('{"text":"Hello"}', "m1")]), deadline=clock() + 60)
     seen.add(answer)
     assert "/bot[bot token]/sendMessage" in str(answer.body)
     assert "/bot[bot token]/sendMessage" in table.row("m1")["LastError"]

@@ -56,6 +56,7 @@ def test_every_setting_can_be_given() -> None:
             "BOTTE_STAGE": "prod",
             "PARAMETERS_PATH": "/elsewhere",
             "TASK_TABLE_NAME": "tasks",
+            "OUTBOX_TABLE_NAME": "outbox",
             "TASK_STREAM_ARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/tasks/stream/1",
             "QUEUE_NAME": "messages",
             "TELEGRAM_API_URL": "http://127.0.0.1:8081/",
@@ -66,6 +67,7 @@ def test_every_setting_can_be_given() -> None:
         stage="prod",
         parameters_path="/elsewhere",
         task_table_name="tasks",
+        outbox_table_name="outbox",
         task_stream_arn="arn:aws:dynamodb:eu-west-1:123456789012:table/tasks/stream/1",
         queue_name="messages",
         telegram_api_url="http://127.0.0.1:8081",
@@ -74,8 +76,8 @@ def test_every_setting_can_be_given() -> None:
 
 
 def test_empty_settings_count_as_missing() -> None:
-    names = ["PARAMETERS_PATH", "TASK_TABLE_NAME", "TASK_STREAM_ARN", "QUEUE_NAME", "TELEGRAM_API_URL"]
-    names.append("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT")
+    names = ["PARAMETERS_PATH", "TASK_TABLE_NAME", "OUTBOX_TABLE_NAME", "TASK_STREAM_ARN", "QUEUE_NAME"]
+    names += ["TELEGRAM_API_URL", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"]
     empty = Settings.from_environ({"BOTTE_STAGE": "prod", **dict.fromkeys(names, "")})
     assert empty == Settings.from_environ({"BOTTE_STAGE": "prod"})
 

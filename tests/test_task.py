@@ -9,8 +9,8 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.message import Message
-from chalicelib.task import MAX_DEPTH, InvalidTask, from_attribute, is_task, to_attribute, to_fields, to_item
+from chalicelib.contract.message import Message
+from chalicelib.contract.task import MAX_DEPTH, InvalidTask, from_attribute, is_task, to_attribute, to_fields, to_item
 
 FIELDS = {
     "text": "Grüße",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from chalicelib.errors import (
     ThreadNotFound,
     Unavailable,
 )
-from chalicelib.telegram import Telegram
+from chalicelib.telegram.bot_api import Telegram
 from tests.doors import RawServer, closed_port, http_answer
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 
@@ -223,6 +224,19 @@ def test_a_host_that_does_not_answer_a_connect_is_transient() -> None:
         pytest.param(http_answer(429, {"ok": False}), 5.0, id="neither"),
         pytest.param(http_answer(429, {"ok": False}, "Retry-After: Wed, 21 Oct 2026 07:28:00 GMT"), 5.0, id="date"),
         pytest.param(api_error(429, "x", retry_after=-1), 5.0, id="negative"),
+        pytest.param(api_error(429, "x", retry_after=0), 5.0, id="zero"),
+        pytest.param(api_error(429, "x", retry_after=0.001), 1.0, id="next_to_nothing"),
+        pytest.param(api_error(429, "x", retry_after=2.5), 2.5, id="fraction"),
+        pytest.param(api_error(429, "x", retry_after=86_401), 86_400.0, id="more_than_a_day"),
+        pytest.param(api_error(429, "x", retry_after=int("9" * 400)), 86_400.0, id="digits_400"),
+        pytest.param(http_answer(429, b'{"parameters": {"retry_after": %s}}' % (b"9" * 5000)), 5.0, id="digits_5000"),
+        pytest.param(http_answer(429, b'{"parameters": {"retry_after": NaN}}'), 5.0, id="nan"),
+        pytest.param(http_answer(429, b'{"parameters": {"retry_after": 1e999}}'), 86_400.0, id="infinity"),
+        pytest.param(api_error(429, "x", retry_after="37"), 37.0, id="text_of_digits"),
+        pytest.param(api_error(429, "x", retry_after="soon"), 5.0, id="text"),
+        pytest.param(api_error(429, "x", retry_after=[37]), 5.0, id="list"),
+        pytest.param(api_error(429, "x", retry_after=None), 5.0, id="null"),
+        pytest.param(api_error(429, "x", retry_after=True), 5.0, id="boolean"),
         pytest.param(http_answer(429, b"<html>", "Retry-After: 41"), 41.0, id="header_without_json"),
     ],
 )
@@ -231,6 +245,41 @@ def test_the_wait_that_telegram_asks_for_is_told(answer: bytes, seconds: float) 
         error = error_of(sender(server.url))
     assert isinstance(error, Unavailable)
     assert error.retry_after == seconds
+
+
+ANSWER = http_answer(200, {"ok": True, "result": {"message_id": 1}})
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 100
+
+
+@pytest.mark.parametrize(
+    ("at_once", "dripping"),
+    [
+        pytest.param(b"", ANSWER, id="status"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n", b"X-More: 1\r\n" * 9, id="headers"),
+        pytest.param(ANSWER[:-30], ANSWER[-30:], id="body"),
+        pytest.param(CHUNKED[:-200], CHUNKED[-200:], id="chunks"),
+        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 9, id="interim_answers"),
+    ],
+)
+def test_an_answer_has_its_time_as_a_whole_however_it_drips(at_once: bytes, dripping: bytes) -> None:
+    with RawServer(at_once, dripping=dripping) as server:
+        began = time.monotonic()
+        error = error_of(sender(server.url, connect_timeout=0.3, read_timeout=0.5))
+        assert 0.4 <= time.monotonic() - began < 1.0
+    assert type(error) is Ambiguous
+
+
+def test_an_answer_that_drips_and_is_there_in_time_is_read() -> None:
+    with RawServer(ANSWER[:-3], dripping=ANSWER[-3:]) as server:
+        assert sender(server.url, read_timeout=5).call("sendMessage", HELLO) == {"message_id": 1}
+
+
+@pytest.mark.parametrize(("status", "kind"), [(200, Ambiguous), (400, Unavailable), (500, Unavailable)])
+def test_an_answer_of_more_than_a_megabyte_is_not_read(status: int, kind: type[Exception]) -> None:
+    with RawServer(http_answer(status, b'"' + b" " * (1 << 24) + b'"'), ANSWER) as server:
+        one = sender(server.url)
+        assert type(error_of(one)) is kind
+        assert one.call("sendMessage", HELLO) == {"message_id": 1}
 
 
 def test_other_errors_tell_no_wait() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIENTS = ("http", "lambda", "dynamodb", "sqs")
-APP = "botte-app/chalicelib"
+CONTRACT = "botte-app/chalicelib/contract"
 
 
 def package(client: str) -> str:
@@ -24,8 +24,8 @@ def package(client: str) -> str:
 
 # Each source, the name of its copies, and the clients that have one.
 COPIES = (
-    (f"{APP}/message.py", "_message.py", CLIENTS),
-    (f"{APP}/task.py", "_task.py", ("dynamodb",)),
+    (f"{CONTRACT}/message.py", "_message.py", CLIENTS),
+    (f"{CONTRACT}/task.py", "_task.py", ("dynamodb",)),
     (f"{package('http')}/_client.py", "_client.py", ("lambda", "dynamodb", "sqs")),
     (f"{package('lambda')}/_aws.py", "_aws.py", ("dynamodb", "sqs")),
     (f"{package('dynamodb')}/_batch.py", "_batch.py", ("sqs",)),

@@ -1,7 +1,7 @@
 """The delivery proof: real handlers, killed at random under a Telegram that fails, and what became of every message.
 
-``python -m benchmarks.chaos`` runs it. Two deliberately broken consumers go through the same storm: a proof that does
-not fail on them would prove nothing.
+``python -m benchmarks.chaos`` runs it. Two deliberately broken consumers, and a queue that gives up too soon, go
+through the same storm: a proof that does not fail on them would prove nothing.
 """
 
 import sys

@@ -25,7 +25,7 @@ def main() -> int:
     def note(name: str, verdict: Verdict, holds: bool) -> None:
         lines.append(Line(name, verdict, holds))
         print_line(lines[-1])
-        for complaint in () if name.startswith("control") else verdict.complaints:
+        for complaint in () if name.startswith("control") else verdict.complaints[:20]:
             print(f"  {complaint}", file=sys.stderr)
 
     started = time.monotonic()
@@ -37,11 +37,13 @@ def main() -> int:
             total += verdict
             note(f"seed {seed}", verdict, verdict.holds)
         note("total", replace(total, complaints=()), all(line.holds for line in lines))
-        control = Storm(seed=1, letters=200, kills=15, kill_interval=0.2, most_seconds=10)
+        control = Storm(seed=1, letters=200, kills=15, kill_interval=0.2, most_seconds=10, deaths=0)
         verdict = run(stage, "acknowledge first", control)
         note("control: acknowledge first", verdict, verdict.lost > 0)
-        verdict = run(stage, "whole batch", control)
+        verdict = run(stage, "whole batch", replace(control, letters=400, kills=5, kill_interval=2))
         note("control: whole batch", verdict, verdict.doubled > verdict.bound)
+        verdict = run(stage, "app", replace(control, deaths=8, max_receives=5))
+        note("control: five receives", verdict, verdict.dead_letters > 0)
     seconds = time.monotonic() - started
     print(as_json(lines, seconds))
     return 0 if all(line.holds for line in lines) else 1

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Iterable
 
-from benchmarks.chaos.consumers import LEASE_SECONDS
+from benchmarks.chaos.consumers import EXPECTED_ERRORS, LEASE_SECONDS
 from benchmarks.chaos.ledger import Ledger
 from benchmarks.chaos.plan import Letter
 from benchmarks.chaos.pool import FunctionFailedError, Pool, WorkerDiedError
@@ -70,14 +70,19 @@ class Callers:
     def _invoke_async(self, letter: Letter) -> None:
         """What Lambda does with an Event: the caller is gone, and two retries have the same request id."""
         request_id = str(uuid.uuid4())
-        self._ledger.accept(letter, row=(f"BOTTE_MESSAGE#{request_id}", request_id))
+        self._ledger.accept(letter)
         for attempt in range(ASYNC_ATTEMPTS):
             if attempt:
                 self._stopping.wait(_PAUSE_SECONDS)
-            if self._pool.acknowledges("message", letter.fields, request_id):
+            try:
+                self._pool.invoke("message", letter.fields, request_id)
                 return
-        if not letter.bad:
-            self._ledger.drop(letter)
+            except WorkerDiedError:
+                pass
+            except FunctionFailedError as failed:
+                if failed.kind in EXPECTED_ERRORS:
+                    return  # parked before it was raised
+        self._ledger.drop(letter)
 
 
 _CALLS = {"http": Callers._call, "lambda": Callers._call, "async": Callers._invoke_async}

@@ -8,27 +8,33 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.chaos.consumers import TIMEOUT_SECONDS, Handlers
-from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID
+from benchmarks.chaos.plan import CHATS
+from tools.dev.fake_telegram import TWIN_BOT_TOKEN
 
 _LINES_OF_A_PART = 30
+
+
+class _Words(NamedTuple):
+    chat: str
+    text: str
 
 
 def acknowledge_first() -> Handlers:
     """Answers at once, and sends afterwards: what a killed process had still to send is lost."""
     send = _sender()
-    waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[_Words] = queue.SimpleQueue()
 
     def send_forever() -> None:
         while True:
             with contextlib.suppress(Exception):
                 send(waiting.get())
 
-    def take(texts: Iterable[str]) -> None:
-        for text in texts:
-            waiting.put(text)
+    def take(messages: Iterable[_Words]) -> None:
+        for message in messages:
+            waiting.put(message)
 
     threading.Thread(target=send_forever, daemon=True).start()
     return _handlers(take)
@@ -38,15 +44,15 @@ def whole_batch() -> Handlers:
     """Sends one after the other and notes nothing: whatever fails brings the whole batch again."""
     send = _sender()
 
-    def take(texts: Iterable[str]) -> None:
-        for text in texts:
-            send(text)
+    def take(messages: Iterable[_Words]) -> None:
+        for message in messages:
+            send(message)
 
     return _handlers(take)
 
 
-def _sender() -> Callable[[str], None]:
-    from chalicelib.telegram import Telegram
+def _sender() -> Callable[[_Words], None]:
+    from chalicelib.telegram.bot_api import Telegram
 
     telegram = Telegram(
         os.environ["TELEGRAM_API_URL"],
@@ -55,19 +61,19 @@ def _sender() -> Callable[[str], None]:
         read_timeout=TIMEOUT_SECONDS,
     )
 
-    def send(text: str) -> None:
-        lines = text.splitlines()
+    def send(message: _Words) -> None:
+        chat_id, lines = CHATS[message.chat], message.text.splitlines()
         for first in range(0, len(lines), _LINES_OF_A_PART):
             part = "\n".join(lines[first : first + _LINES_OF_A_PART])
-            telegram.call("sendMessage", {"chat_id": TWIN_CHAT_ID, "text": part})
+            telegram.call("sendMessage", {"chat_id": chat_id, "text": part})
 
     return send
 
 
-def _handlers(take: Callable[[Iterable[str]], None]) -> Handlers:
+def _handlers(take: Callable[[Iterable[_Words]], None]) -> Handlers:
     def message(event: Any, context: Any) -> dict[str, object]:
         del context
-        take(_texts([event]))
+        take(_words([event]))
         return {"message_id": 1}
 
     def http(event: Any, context: Any) -> dict[str, object]:
@@ -76,12 +82,12 @@ def _handlers(take: Callable[[Iterable[str]], None]) -> Handlers:
 
     def stream(event: Any, context: Any) -> None:
         del context
-        payloads = (record["dynamodb"]["NewImage"]["Payload"]["M"] for record in event["Records"])
-        take(_texts({name: value["S"] for name, value in payload.items()} for payload in payloads))
+        payloads = (record["dynamodb"]["NewImage"]["Payload"].get("M", {}) for record in event["Records"])
+        take(_words({name: value.get("S") for name, value in payload.items()} for payload in payloads))
 
     def from_queue(event: Any, context: Any) -> None:
         del context
-        take(_texts(json.loads(record["body"]) for record in event["Records"]))
+        take(_words(json.loads(record["body"]) for record in event["Records"]))
 
     def redeliver(event: Any, context: Any) -> None:
         del event, context
@@ -95,5 +101,5 @@ def _handlers(take: Callable[[Iterable[str]], None]) -> Handlers:
     }
 
 
-def _texts(messages: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    return (str(message["text"]) for message in messages if "text" in message)
+def _words(messages: Iterable[Mapping[str, Any]]) -> Iterator[_Words]:
+    return (_Words(message["chat"], message["text"]) for message in messages if message.get("text"))

@@ -1,12 +1,10 @@
-"""What was accepted in a run, and for bad input the row in which it has to be found."""
+"""What was accepted in a run."""
 
 from __future__ import annotations
 
 import threading
 
 from benchmarks.chaos.plan import Letter
-
-RowKey = tuple[str, str]
 
 
 class Ledger:
@@ -15,13 +13,11 @@ class Ledger:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._accepted: dict[str, Letter] = {}
-        self._rows: dict[str, RowKey] = {}
         self._dropped = 0
 
-    def accept(self, letter: Letter, row: RowKey | None = None) -> None:
+    def accept(self, letter: Letter) -> None:
         with self._lock:
             self._accepted[letter.uid] = letter
-            self._rows[letter.uid] = row or letter.key
 
     def drop(self, letter: Letter) -> None:
         """Lambda drops an event after three failed attempts: not the app's to keep, but a destination's."""
@@ -38,7 +34,3 @@ class Ledger:
     def dropped(self) -> int:
         with self._lock:
             return self._dropped
-
-    def row(self, letter: Letter) -> RowKey:
-        with self._lock:
-            return self._rows[letter.uid]

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks.chaos.hostile import NO_WORDS, OTHER_WORDS, SHAPES, Ends
+from tools.dev.fake_telegram import TWIN_CHAT_ID
+
 Door = Literal["http", "lambda", "async", "stream", "queue", "fifo"]
 
+# A private chat and a group, by their names.
+CHATS = {"default": TWIN_CHAT_ID, "ops": -1002137200685}
 LINES_OF_A_LONG_LETTER = 90
 _WORDS = "the quick brown fox jumps over the lazy dog and then does it all again until it is tired"
 _SHARES: dict[Door, int] = {"http": 22, "lambda": 12, "async": 8, "stream": 34, "queue": 12, "fifo": 12}
+_EACH_HOSTILE = 4  # one item of so many that are put into the task table
 
 
 @dataclass(frozen=True)
@@ -18,16 +25,31 @@ class Letter:
     """One message of the plan.
 
     uid: unique in all runs, at the start of each line of the text. group: letters of one group go out in the order of
-    the plan. id: the message's idempotency key. bad: input that has to be parked. long: the text takes three parts.
+    the plan. id: the message's idempotency key. long: the text takes three parts. shape: what is wrong with it, one of
+    ``SHAPES``; at the other doors than the stream only ``NO_WORDS``. sort_key: of its item.
     """
 
     uid: str
     number: int
     door: Door
+    chat: str
     group: str | None = None
     id: str | None = None
-    bad: bool = False
     long: bool = False
+    shape: str | None = None
+    sort_key: str = ""
+
+    @property
+    def ends(self) -> Ends:
+        return "sent" if self.shape is None else SHAPES[self.shape].ends
+
+    @property
+    def partition_key(self) -> str:
+        """Of its item. Of those in no group, every other one has the bare key, the rest one that names the message."""
+        if self.group is not None:
+            return f"BOTTE_MESSAGE#{self.group}"
+        is_bare = self.number % 2 or self.sort_key != self.uid
+        return "BOTTE_MESSAGE" if is_bare else f"BOTTE_MESSAGE#{self.uid}"
 
     @property
     def lines(self) -> list[str]:
@@ -36,42 +58,58 @@ class Letter:
 
     @property
     def fields(self) -> dict[str, object]:
-        """The message's fields; bad input has no text."""
-        if self.bad:
+        """The message's fields; without words where that is its shape."""
+        if self.shape == NO_WORDS:
             return {"words": self.uid}
-        return {"text": "\n".join(self.lines), **({"id": self.id} if self.id else {})}
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Partition and sort key of the letter's item or row; for HTTP only where it has an id."""
-        if self.door == "fifo":
-            return f"BOTTE_MESSAGE#sqs:{FIFO_QUEUE}:{self.group}", str(sequence_number(self.number)).zfill(39)
-        name = self.id if self.door == "http" and self.id else self.uid
-        return f"BOTTE_MESSAGE#{self.group or name}", name
-
-
-FIFO_QUEUE = "chaos.fifo"
-
-
-def sequence_number(number: int) -> int:
-    """An SQS sequence number: twenty digits, growing."""
-    return 18_849_496_460_467_696_128 + 256 * number
+        fields = {"text": "\n".join(self.lines), "chat": self.chat}
+        return {**fields, **({"id": self.id} if self.id else {})}
 
 
 def make_plan(run: str, seed: int, count: int) -> list[Letter]:
     """The letters of a run. run: keeps the uids of one run from those of another."""
     chance = random.Random(seed)
     doors = chance.choices(list(_SHARES), weights=list(_SHARES.values()), k=count)
-    groups = max(2, count // 150)
-    return [_letter(chance, run, number, door, groups) for number, door in enumerate(doors)]
+    groups = max(3, count // 150)
+    shapes = _stream_shapes(chance)
+    sort_keys: dict[str | None, str] = {}
+    return [_letter(chance, run, number, door, groups, shapes, sort_keys) for number, door in enumerate(doors)]
 
 
-def _letter(chance: random.Random, run: str, number: int, door: Door, groups: int) -> Letter:
+def _stream_shapes(chance: random.Random) -> Iterator[str | None]:
+    """Of each four letters one has a shape; all shapes take their turn."""
+    while True:
+        for shape in chance.sample(list(SHAPES), len(SHAPES)):
+            yield from [None] * (_EACH_HOSTILE - 1)
+            yield shape
+
+
+def _letter(
+    chance: random.Random,
+    run: str,
+    number: int,
+    door: Door,
+    groups: int,
+    shapes: Iterator[str | None],
+    sort_keys: dict[str | None, str],
+) -> Letter:
     uid = f"{run}-{door}-{number:05d}"
+    chat = chance.choice(list(CHATS))
+    if door == "stream":
+        shape = next(shapes)
+    else:
+        shape = NO_WORDS if door in ("async", "queue", "fifo") and chance.random() < 0.08 else None
     group = None
-    if door == "fifo" or (door == "stream" and chance.random() < 0.7):
-        group = f"{run}-{door}-group-{chance.randrange(groups)}"
+    if door == "fifo" or (door == "stream" and chance.random() < 0.7 and not (shape and SHAPES[shape].alone)):
+        index = chance.randrange(groups)
+        group = f"{run}-{door}-group-{index}"
+        # Each group is for one chat; but some of the first one's letters go to the other.
+        if index or chance.random() > 0.2:
+            chat = list(CHATS)[index % len(CHATS)]
     has_id = chance.random() < {"http": 0.7, "lambda": 0.7, "async": 0.3}.get(door, 0.1)
-    bad = door in ("async", "stream", "queue", "fifo") and chance.random() < 0.08
-    long = not bad and chance.random() < 0.02
-    return Letter(uid, number, door, group, f"id-{uid}" if has_id and not bad else None, bad, long)
+    long = shape is None and chance.random() < 0.02
+    sort_key = uid
+    if shape == OTHER_WORDS:
+        sort_key = sort_keys.get(group, uid)
+    elif door == "stream" and shape is None and (group or number % 2):
+        sort_keys[group] = uid
+    return Letter(uid, number, door, chat, group, f"id-{uid}" if has_id and not shape else None, long, shape, sort_key)

@@ -6,6 +6,7 @@ import multiprocessing
 import queue
 import random
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any
 
+from benchmarks.chaos.consumers import FUNCTION_SECONDS
 from benchmarks.chaos.worker import serve
 
 # A server that has imported everything, and has done nothing else yet, forks the workers: a new one costs little.
@@ -80,12 +82,12 @@ class Pool:
 
     Attributes:
         kills: how many processes were killed while they handled an event.
-        idle_kills: how many were killed while they did not.
         errors: how often a handler raised, by the class of the error.
     """
 
     def __init__(self, consumer: str, environment: Mapping[str, str], size: int) -> None:
-        self.kills = self.idle_kills = 0
+        self.kills = 0
+        self._lock = threading.Lock()
         self.errors: Counter[str] = Counter()
         self._workers: list[_Worker] = []
         self._free: queue.LifoQueue[_Worker] = queue.LifoQueue()
@@ -110,12 +112,21 @@ class Pool:
         for worker in self._workers:
             worker.stop()
 
-    def invoke(self, function: str, event: object, request_id: str | None = None) -> Any:
-        """What the handler returns. Raises WorkerDiedError or FunctionFailedError."""
+    def invoke(
+        self, function: str, event: object, request_id: str | None = None, *, killed_after: float | None = None
+    ) -> Any:
+        """What the handler returns. Raises WorkerDiedError or FunctionFailedError.
+
+        killed_after: seconds after which it is killed, even if it was done by then: nobody hears its answer.
+        """
         worker = self._free.get()
         worker.set_busy(True)
         try:
             worker.connection.send((function, event, request_id or str(uuid.uuid4())))
+            if killed_after is not None or not worker.connection.poll(FUNCTION_SECONDS):
+                time.sleep(killed_after or 0.0)
+                self._kill(worker)
+                raise EOFError
             answer = worker.connection.recv()
         except (EOFError, OSError):
             worker.restart()
@@ -128,10 +139,10 @@ class Pool:
             raise FunctionFailedError(*answer[1:])
         return answer[1]
 
-    def acknowledges(self, function: str, event: object, request_id: str | None = None) -> bool:
+    def acknowledges(self, function: str, event: object, *, killed_after: float | None = None) -> bool:
         """Whether the handler returned: neither raised, nor was killed."""
         try:
-            self.invoke(function, event, request_id)
+            self.invoke(function, event, killed_after=killed_after)
         except (WorkerDiedError, FunctionFailedError):
             return False
         return True
@@ -139,7 +150,11 @@ class Pool:
     def kill_one(self, chance: random.Random) -> None:
         """Kills one of those that are at work, or any if none is."""
         workers = chance.sample(self._workers, len(self._workers))
-        if any(worker.kill(only_if_busy=True) for worker in workers):
-            self.kills += 1
-        elif any(worker.kill(only_if_busy=False) for worker in workers):
-            self.idle_kills += 1
+        if not any(self._kill(worker) for worker in workers):
+            any(worker.kill(only_if_busy=False) for worker in workers)
+
+    def _kill(self, worker: _Worker) -> bool:
+        killed = worker.kill(only_if_busy=True)
+        with self._lock:
+            self.kills += killed
+        return killed

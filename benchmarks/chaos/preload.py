@@ -11,7 +11,8 @@ import urllib3  # noqa: F401
 
 import benchmarks.chaos.worker  # noqa: F401
 from benchmarks.chaos.consumers import stage_environment
-from chalicelib import attempt, courier, delivery, http, invoke, outbox, records, relay, settings  # noqa: F401
+from chalicelib import relay, settings  # noqa: F401
+from chalicelib.doors import http, invoke, queue, stream, webhook  # noqa: F401
 
 os.environ.update(stage_environment())
 # boto3's clients are made from service models that its default session reads once.

@@ -11,41 +11,52 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.chaos.ledger import Ledger
-from benchmarks.chaos.plan import FIFO_QUEUE, Letter, sequence_number
+from benchmarks.chaos.plan import Letter
 from benchmarks.chaos.pool import Pool
 
 POLLERS = 2
 MAX_BATCH = 10
 VISIBILITY_SECONDS = 0.5
 _REPEATED = 0.1
+_FIRST_SEQUENCE_NUMBER = 18_849_496_460_467_696_128  # twenty digits
 
 
-@dataclass
+@dataclass(eq=False)
 class _Message:
     letter: Letter
+    deaths_left: int = 0
+    receives: int = 0
     visible_at: float = 0.0
 
 
 class Queue:
     """Messages are received, hidden, and deleted once acknowledged; else they are seen again. Safe for threads.
 
-    A FIFO queue keeps a group locked as long as one of its messages is in flight.
+    A FIFO queue keeps a group locked as long as one of its messages is in flight. max_receives: a message that was
+    received so often, and not deleted, becomes a dead letter. deaths: how often in a row the function dies that gets
+    the first message, as with a broken deployment.
     """
 
-    def __init__(self, name: str, chance: random.Random, *, fifo: bool) -> None:
+    def __init__(self, name: str, chance: random.Random, *, fifo: bool, max_receives: int, deaths: int) -> None:
         self._name = name
         self._chance = chance
         self._fifo = fifo
+        self._max_receives = max_receives
         self._lock = threading.Lock()
         self._messages: list[_Message] = []
+        self._deaths = deaths
+        self.dead_letters: list[Letter] = []
 
     def send(self, letter: Letter) -> None:
         with self._lock:
-            self._messages.append(_Message(letter))
+            self._messages.append(_Message(letter, self._deaths))
+            self._deaths = 0
 
-    def is_empty(self) -> bool:
+    @property
+    def letters(self) -> list[Letter]:
+        """What is in the queue."""
         with self._lock:
-            return not self._messages
+            return [message.letter for message in self._messages]
 
     def receive(self) -> list[_Message]:
         now = time.monotonic()
@@ -55,15 +66,27 @@ class Queue:
             for message in received:
                 again = not self._fifo and self._chance.random() < _REPEATED
                 message.visible_at = now if again else float("inf")
+                message.receives += 1
         return received
+
+    def death(self, received: list[_Message]) -> float | None:
+        """After how many seconds the function that has these dies; None where it is spared."""
+        if not any(message.deaths_left for message in received):
+            return None
+        with self._lock:
+            for message in received:
+                message.deaths_left = max(0, message.deaths_left - 1)
+            return self._chance.uniform(0, 0.2)
 
     def settle(self, received: list[_Message], *, acknowledged: bool) -> None:
         with self._lock:
             for message in received:
                 message.visible_at = time.monotonic() + VISIBILITY_SECONDS
-            if acknowledged:
-                done = {id(message) for message in received}
-                self._messages = [message for message in self._messages if id(message) not in done]
+            there = [message for message in received if message in self._messages]
+            dead = [] if acknowledged else [each for each in there if each.receives >= self._max_receives]
+            gone = there if acknowledged else dead
+            self._messages = [message for message in self._messages if message not in gone]
+            self.dead_letters += [message.letter for message in dead]
 
     def event(self, received: list[_Message]) -> dict[str, object]:
         return {"Records": [self._record(message.letter) for message in received]}
@@ -79,7 +102,7 @@ class Queue:
     def _record(self, letter: Letter) -> dict[str, Any]:
         attributes = {"ApproximateReceiveCount": "1", "SenderId": "chaos"}
         if self._fifo:
-            number = str(sequence_number(letter.number))
+            number = str(_FIRST_SEQUENCE_NUMBER + 256 * letter.number)
             attributes |= {"MessageGroupId": str(letter.group), "SequenceNumber": number}
         return {
             "messageId": letter.uid,
@@ -95,15 +118,15 @@ class Queue:
 
 
 class Queues:
-    """A producer for both queues, and two pollers for each."""
+    """A producer for both queues, and two pollers for each. policy: ``max_receives`` and ``deaths`` of each Queue."""
 
-    def __init__(self, pool: Pool, ledger: Ledger, letters: Iterable[Letter], seed: int) -> None:
+    def __init__(self, pool: Pool, ledger: Ledger, letters: Iterable[Letter], seed: int, **policy: int) -> None:
         self._pool = pool
         self._ledger = ledger
         self._letters = [letter for letter in letters if letter.door in ("queue", "fifo")]
         self._queues = {
-            "queue": Queue("chaos", random.Random(f"queue {seed}"), fifo=False),
-            "fifo": Queue(FIFO_QUEUE, random.Random(f"fifo {seed}"), fifo=True),
+            "queue": Queue("chaos", random.Random(f"queue {seed}"), fifo=False, **policy),
+            "fifo": Queue("chaos.fifo", random.Random(f"fifo {seed}"), fifo=True, **policy),
         }
         self._produced = threading.Event()
         self._stopping = threading.Event()
@@ -118,6 +141,15 @@ class Queues:
     def stop(self) -> None:
         self._stopping.set()
 
+    @property
+    def left(self) -> list[Letter]:
+        """What is still in a queue."""
+        return [letter for queue in self._queues.values() for letter in queue.letters]
+
+    @property
+    def dead_letters(self) -> list[Letter]:
+        return [letter for queue in self._queues.values() for letter in queue.dead_letters]
+
     def _produce(self, chance: random.Random) -> None:
         for letter in self._letters:
             if self._stopping.is_set():
@@ -129,10 +161,12 @@ class Queues:
 
     def _poll(self, queue: Queue) -> None:
         while not self._stopping.is_set():
-            ended = self._produced.is_set() and queue.is_empty()
+            ended = self._produced.is_set() and not queue.letters
             received = queue.receive()
             if received:
-                queue.settle(received, acknowledged=self._pool.acknowledges("sqs_message", queue.event(received)))
+                event, death = queue.event(received), queue.death(received)
+                acknowledged = self._pool.acknowledges("sqs_message", event, killed_after=death)
+                queue.settle(received, acknowledged=acknowledged)
             elif ended:
                 return
             else:

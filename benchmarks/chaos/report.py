@@ -7,7 +7,19 @@ from dataclasses import asdict, dataclass
 
 from benchmarks.chaos.verdict import Verdict
 
-_TITLES = ("sent", "accepted", "delivered", "lost", "doubled", "bound", "kills", "ambiguous", "violations", "parked")
+_TITLES = (
+    "sent",
+    "accepted",
+    "delivered",
+    "lost",
+    "doubled",
+    "bound",
+    "kills",
+    "ambiguous",
+    "violations",
+    "parked",
+    "left",
+)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from benchmarks.chaos.pool import Pool
+from benchmarks.chaos.stream import Stream
 
 RUNS_AT_ONCE = 2
 INTERVAL_SECONDS = 0.5
@@ -13,8 +14,9 @@ INTERVAL_SECONDS = 0.5
 class Schedule:
     """Two threads that call it at an interval."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, stream: Stream) -> None:
         self._pool = pool
+        self._stream = stream
         self._stopping = threading.Event()
         self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(RUNS_AT_ONCE)]
 
@@ -23,14 +25,14 @@ class Schedule:
 
     def _run(self) -> None:
         while not self._stopping.wait(INTERVAL_SECONDS):
-            self._pool.acknowledges("redeliver", _EVENT)
+            detail = {"stream_is_over": self._stream.is_over}
+            self._pool.acknowledges("redeliver", {**_EVENT, "detail": detail})
 
 
 _EVENT = {
     "version": "0",
     "account": "123456789012",
     "region": "us-east-1",
-    "detail": {},
     "detail-type": "Scheduled Event",
     "source": "aws.events",
     "time": "2026-01-01T00:00:00Z",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -15,8 +16,9 @@ import requests
 from botocore.config import Config
 
 from benchmarks.chaos.consumers import stage_environment
+from benchmarks.chaos.plan import CHATS
 from benchmarks.chaos.pool import PROCESSES
-from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
+from tools.dev.fake_telegram import TWIN_BOT_TOKEN, FakeTelegram
 
 _STARTS_WITHIN_SECONDS = 60.0
 _BATCH_WRITE = 25
@@ -28,7 +30,8 @@ class Stage:
     Attributes:
         environment: the variables with which a worker finds them.
         telegram: the fake, without a pace.
-        table: a boto3 client of DynamoDB.
+        aws: a boto3 client of DynamoDB. table_name, outbox_table_name, stream_arn: what it finds there.
+        max_receives: how often the queue gives a message out before it is a dead letter.
     """
 
     def __init__(self) -> None:
@@ -37,16 +40,24 @@ class Stage:
 
     def __enter__(self) -> Stage:
         with contextlib.ExitStack() as stack:
-            self.telegram = stack.enter_context(FakeTelegram(pace=None))
+            self.telegram = stack.enter_context(FakeTelegram(chats={id: name for name, id in CHATS.items()}, pace=None))
             connection = stack.enter_context(_aws_process())
             if not connection.poll(_STARTS_WITHIN_SECONDS):
                 raise TimeoutError("the embedded AWS did not start")
-            aws, table_name, stream_arn = connection.recv()
-            self.table_name: str = table_name
+            aws, resources, self.max_receives = connection.recv()
+            self.table_name: str = resources.table_name
+            self.outbox_table_name: str = resources.outbox_table_name
+            self.stream_arn: str = resources.stream_arn
             self._aws_url: str = aws["AWS_ENDPOINT_URL"]
-            arns = {"TASK_STREAM_ARN": stream_arn, "TASK_TABLE_NAME": table_name}
-            self.environment = {**stage_environment(), **aws, **arns, "TELEGRAM_API_URL": self.telegram.url}
-            self.table = _table_client(aws)
+            self.environment = {
+                **stage_environment(),
+                **aws,
+                "TASK_STREAM_ARN": resources.stream_arn,
+                "TASK_TABLE_NAME": resources.table_name,
+                "OUTBOX_TABLE_NAME": resources.outbox_table_name,
+                "TELEGRAM_API_URL": self.telegram.url,
+            }
+            self.aws = _dynamodb_client(aws)
             self._stack = stack.pop_all()
         return self
 
@@ -56,11 +67,12 @@ class Stage:
         self._stack.close()
 
     def reset(self) -> None:
-        """An empty table, an empty inbox, no fault, no call counted."""
-        keys = [{"Key": {"PK": row["PK"], "SK": row["SK"]}} for row in self.rows()]
-        for first in range(0, len(keys), _BATCH_WRITE):
-            deletions = [{"DeleteRequest": key} for key in keys[first : first + _BATCH_WRITE]]
-            self.table.batch_write_item(RequestItems={self.table_name: deletions})
+        """Empty tables, an empty inbox, no fault, no call counted."""
+        for table_name in (self.table_name, self.outbox_table_name):
+            keys = [{"Key": {"PK": row["PK"], "SK": row["SK"]}} for row in self._scan(table_name)]
+            for first in range(0, len(keys), _BATCH_WRITE):
+                deletions = [{"DeleteRequest": key} for key in keys[first : first + _BATCH_WRITE]]
+                self.aws.batch_write_item(RequestItems={table_name: deletions})
         self.telegram.set_fault({"kind": "none"})
         self.telegram.clear()
         requests.delete(f"{self._aws_url}/_botte/calls", timeout=30)
@@ -69,20 +81,21 @@ class Stage:
         counted: dict[str, int] = requests.get(f"{self._aws_url}/_botte/calls", timeout=30).json()
         return sum(count for operation, count in counted.items() if operation.startswith("DynamoDB."))
 
-    def rows(self) -> list[dict[str, Any]]:
-        pages = self.table.get_paginator("scan").paginate(TableName=self.table_name, ConsistentRead=True)
-        return [row for page in pages for row in page["Items"]]
+    def outbox(self) -> list[dict[str, Any]]:
+        return self._scan(self.outbox_table_name)
 
-    def owed(self) -> int:
-        """How many rows owe a delivery."""
-        answer = self.table.query(
-            TableName=self.table_name,
-            IndexName="due",
-            Select="COUNT",
-            KeyConditionExpression="TaskId = :task",
-            ExpressionAttributeValues={":task": {"S": "BOTTE_MESSAGE"}},
-        )
-        return int(answer["Count"])
+    def tasks(self) -> list[dict[str, Any]]:
+        """What is in the task table, also what is no task."""
+        return self._scan(self.table_name)
+
+    def owes(self) -> bool:
+        """Whether a message is to be delivered, or a group to be closed."""
+        answer = self.aws.scan(TableName=self.outbox_table_name, IndexName="due", Select="COUNT")
+        return bool(answer["Count"])
+
+    def _scan(self, table_name: str) -> list[dict[str, Any]]:
+        pages = self.aws.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)
+        return [row for page in pages for row in page["Items"]]
 
 
 @contextlib.contextmanager
@@ -105,15 +118,19 @@ def _serve_aws(connection: Connection) -> None:
     from tools.dev.aws import EmbeddedAws
 
     with EmbeddedAws() as aws:
-        resources = aws.create_resources(bot_token=TWIN_BOT_TOKEN, chat_id=TWIN_CHAT_ID)
+        resources = aws.create_resources(bot_token=TWIN_BOT_TOKEN, chat_id=CHATS["default"])
+        aws.client("ssm").put_parameter(Name="/botte/local/telegram-chats", Value=json.dumps(CHATS), Overwrite=True)
+        attributes = {"QueueUrl": resources.queue_url, "AttributeNames": ["RedrivePolicy"]}
+        policy = aws.client("sqs").get_queue_attributes(**attributes)["Attributes"]["RedrivePolicy"]
+        max_receives = int(json.loads(policy)["maxReceiveCount"])
         # A request that a killed worker left unfinished is reported there, and nothing else.
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-        connection.send((aws.environment, resources.table_name, resources.stream_arn))
+        connection.send((aws.environment, resources, max_receives))
         with contextlib.suppress(EOFError):
             connection.recv()
 
 
-def _table_client(environment: dict[str, str]) -> Any:
+def _dynamodb_client(environment: dict[str, str]) -> Any:
     session = boto3.Session(
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],

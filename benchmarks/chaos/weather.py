@@ -7,9 +7,12 @@ import threading
 from typing import Any
 
 from benchmarks.chaos.consumers import RETRY_AFTER_PARKED, RETRY_AFTER_SLEPT, TIMEOUT_SECONDS
+from benchmarks.chaos.plan import CHATS
 from benchmarks.chaos.pool import Pool
 from tools.dev.fake_telegram import FakeTelegram
 
+# In one chat, or in both and for whatever else is asked.
+_CHAT_IDS = (None, *CHATS.values())
 _REFUSED = {"kind": "refused"}
 _FAULTS: list[dict[str, Any]] = [
     {"kind": "none"},
@@ -18,20 +21,26 @@ _FAULTS: list[dict[str, Any]] = [
     {"kind": "server_error", "status": 500, "probability": 0.3},
     {"kind": "down"},
     {"kind": "slow", "seconds": 0.05},
-    {"kind": "cut_before_accept", "probability": 0.2},
-    {"kind": "cut_after_accept", "probability": 0.3},
-    {"kind": "hang_after_accept", "seconds": 2 * TIMEOUT_SECONDS, "probability": 0.1},
+    # A lost answer to anything else doubles nothing, and is not counted.
+    {"kind": "cut_before_accept", "probability": 0.2, "method": "sendMessage"},
+    {"kind": "cut_after_accept", "probability": 0.3, "method": "sendMessage"},
+    {"kind": "hang_after_accept", "seconds": 2 * TIMEOUT_SECONDS, "probability": 0.1, "method": "sendMessage"},
     _REFUSED,
 ]
 
 
 class Weather:
-    """Faults and kills, each from a thread of its own, drawn from a seed, until it is told to be calm."""
+    """Faults and kills, each from a thread of its own, drawn from a seed, until it is told to be calm.
+
+    Attributes:
+        kills: how many workers it has killed.
+    """
 
     def __init__(self, telegram: FakeTelegram, pool: Pool, seed: int, kill_interval: float) -> None:
         self._telegram = telegram
         self._pool = pool
         self._kill_interval = kill_interval
+        self.kills = 0
         self._calm = threading.Event()
         self._threads = [
             threading.Thread(target=self._fail, args=(random.Random(f"faults {seed}"),), daemon=True),
@@ -56,7 +65,8 @@ class Weather:
                 if fault is _REFUSED:
                     self._refuse_connections(chance.uniform(0.1, 0.5))
                 else:
-                    self._telegram.set_fault({**fault, "seed": chance.randrange(2**32)})
+                    where = {"chat_id": chance.choice(_CHAT_IDS), "seed": chance.randrange(2**32)}
+                    self._telegram.set_fault({**fault, **where})
                 if self._calm.wait(chance.uniform(0.2, 1.0)):
                     break
         self._telegram.set_fault({"kind": "none"})
@@ -72,3 +82,4 @@ class Weather:
     def _kill(self, chance: random.Random) -> None:
         while not self._calm.wait(chance.uniform(0.2, 1.8) * self._kill_interval):
             self._pool.kill_one(chance)
+            self.kills += 1

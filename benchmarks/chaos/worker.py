@@ -12,7 +12,6 @@ from typing import Any
 from benchmarks.chaos import consumers, controls
 from tools.dev.functions import LambdaContext
 
-FUNCTION_SECONDS = 30.0
 CONSUMERS: dict[str, consumers.Load] = {
     "app": consumers.load_app,
     "acknowledge first": controls.acknowledge_first,
@@ -35,7 +34,7 @@ def serve(connection: Connection, consumer: str, environment: Mapping[str, str])
 
 
 def _answer(handlers: consumers.Handlers, function: str, event: object, request_id: str) -> tuple[Any, ...]:
-    context = LambdaContext(function, request_id, FUNCTION_SECONDS, 256)
+    context = LambdaContext(function, request_id, consumers.FUNCTION_SECONDS, 256)
     try:
         return "ok", handlers[function](event, context)
     except Exception as error:

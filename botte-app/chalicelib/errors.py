@@ -2,7 +2,7 @@
 
 ::
 
-    InvalidMessage (message.py)       the sender has to change the message; names the field
+    InvalidMessage (contract)         the sender has to change the message; names the field
     BotteError
     ├── Refused                       permanent: Telegram will never take this message
     │   ├── MarkupRefused             ... but it takes the same words as plain text
@@ -14,8 +14,9 @@
     │   ├── BotTokenRejected          ... once the owner has put the bot token right
     │   ├── ParametersUnavailable     ... the Parameter Store cannot be read
     │   │   └── ParameterMissing      ... or does not have the parameter
-    │   └── TableUnavailable          ... the task table cannot be used
-    │       └── RowUnfit              ... for a row that has no room, or holds what it should not
+    │   └── TableUnavailable          ... a table cannot be used; what was to be written is surely not
+    │       ├── TableAnswerLost       ... or perhaps it is
+    │       └── WriteRefused          ... and never will be: it does not fit into the row, or into a row at all
     ├── IdReused                      the id names a message with another body
     └── MessageInFlight               the id names a message that is being sent right now
 
@@ -26,8 +27,8 @@ from __future__ import annotations
 
 import re
 
-from .message import InvalidMessage
-from .task import InvalidTask
+from .contract.message import InvalidMessage
+from .contract.task import InvalidTask
 
 __all__ = [
     "Ambiguous",
@@ -43,10 +44,11 @@ __all__ = [
     "ParameterMissing",
     "ParametersUnavailable",
     "Refused",
-    "RowUnfit",
+    "TableAnswerLost",
     "TableUnavailable",
     "ThreadNotFound",
     "Unavailable",
+    "WriteRefused",
     "redact",
 ]
 
@@ -116,11 +118,15 @@ class ParameterMissing(ParametersUnavailable):
 
 
 class TableUnavailable(Unavailable):
-    """The task table cannot be reached."""
+    """A table cannot be used, and what was to be written is surely not in it."""
 
 
-class RowUnfit(TableUnavailable):
-    """The row has no room for what is to be noted in it, or its writer put something else in that place."""
+class TableAnswerLost(TableUnavailable):
+    """The table's answer was lost: it may have written what it was asked to write, or not."""
+
+
+class WriteRefused(TableUnavailable):
+    """The table is there, but refuses what was to be written, and would again: it is too large, or of a wrong type."""
 
 
 class IdReused(BotteError):

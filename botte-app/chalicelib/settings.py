@@ -36,6 +36,7 @@ class Settings:
     stage: str
     parameters_path: str
     task_table_name: str
+    outbox_table_name: str
     task_stream_arn: str
     queue_name: str | None
     telegram_api_url: str
@@ -49,6 +50,7 @@ class Settings:
             stage=stage,
             parameters_path=environ.get("PARAMETERS_PATH") or f"/botte/{stage}",
             task_table_name=table,
+            outbox_table_name=environ.get("OUTBOX_TABLE_NAME") or f"botte-{stage}-outbox",
             # Chalice declares the event source with an ARN. Until the table exists, this one; AWS would refuse it.
             task_stream_arn=environ.get("TASK_STREAM_ARN")
             or f"arn:aws:dynamodb:us-east-1:000000000000:table/{table}/stream/not-deployed",

@@ -64,9 +64,9 @@ class RunningTwin:
         return boto3.Session("local", "local", region_name="us-east-1").client(service, endpoint_url=self.aws_url)
 
     def row(self, partition: str, sort: str) -> dict[str, Any]:
-        """A row of the task table, as DynamoDB has it; empty if there is none."""
+        """A row of the outbox, as DynamoDB has it; empty if there is none."""
         key = {"PK": {"S": partition}, "SK": {"S": sort}}
-        row: dict[str, Any] = self.boto3("dynamodb").get_item(TableName="botte-local-tasks", Key=key).get("Item", {})
+        row: dict[str, Any] = self.boto3("dynamodb").get_item(TableName="botte-local-outbox", Key=key).get("Item", {})
         return row
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,19 +21,19 @@ from botte_dynamodb_client import (
     InvalidMessage,
     Message,
     NotFound,
-    Refused,
+    Status,
     Unavailable,
 )
 from botte_dynamodb_client._ksuid import next_ksuid
 from botte_http_client import BotteHttpClient
 from tests.clients.conftest import SOURCES, RunningTwin, arrived, shared_client, texts_about
-from tests.clients.servers import Proxy, Request, Step, answer, cut, forward, hang, swallow
+from tests.clients.servers import Proxy, Step, answer, cut, forward, hang, swallow
 from tools.dev.fake_telegram import FakeTelegram
 
 pytestmark = pytest.mark.slow
 
-TABLE = "botte-local-tasks"
-HURRY = {"retries": 2, "backoff": 0.01}
+
+ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/"
 
 
 def error(code: str, status: int = 400) -> Step:
@@ -43,17 +41,6 @@ def error(code: str, status: int = 400) -> Step:
 
 
 THROTTLED = error("ProvisionedThroughputExceededException")
-
-
-def leave_out(count: int) -> Step:
-    """BatchWriteItem processes all but some items."""
-
-    def step(request: Request) -> None:
-        asked = request.json["RequestItems"][TABLE]
-        status, body = request.pass_on(json.dumps({"RequestItems": {TABLE: asked[count:]}}).encode())
-        request.answer(status, json.dumps({**json.loads(body), "UnprocessedItems": {TABLE: asked[:count]}}).encode())
-
-    return step
 
 
 def texts(count: int, prefix: str) -> list[str]:
@@ -74,6 +61,14 @@ def status_of(client: BotteDynamodbClient, id: str, wanted: str = "SENT") -> Any
         time.sleep(0.02)
 
 
+def wait_until_taken(twin: RunningTwin) -> None:
+    """Returns when Botte has taken every item out of the task table."""
+    ends = time.monotonic() + 20
+    while left := twin.boto3("dynamodb").scan(TableName="botte-local-tasks", ConsistentRead=True)["Items"]:
+        assert time.monotonic() < ends, left
+        time.sleep(0.02)
+
+
 def test_the_item_is_the_documented_one(aws_proxy: Proxy, telegram: FakeTelegram) -> None:
     client, before = shared_client("dynamodb"), int(time.time())
     result = client.send_message("Hello", sender_app="test", disable_notification=True, expires_in=60)
@@ -81,7 +76,7 @@ def test_the_item_is_the_documented_one(aws_proxy: Proxy, telegram: FakeTelegram
     client.send_message("Hello", id="item-2", message_group_id="items")
     generated = client.send_message("Hello", message_group_id="items")
     first, second, third, fourth = (request.json for request in aws_proxy.requests)
-    assert first["ConditionExpression"] == "attribute_not_exists(PK)"
+    assert {tuple(request.json) for request in aws_proxy.requests} == {("TableName", "Item")}
     assert before + 60 <= int(first["Item"].pop("ExpirationTs")["N"]) <= before + 70
     assert first["Item"] == {
         "PK": {"S": f"BOTTE_MESSAGE#{result.id}"},
@@ -122,7 +117,7 @@ def test_a_group_arrives_in_order(telegram: FakeTelegram) -> None:
 def test_what_boto3_puts_again_arrives_once(aws_proxy: Proxy, telegram: FakeTelegram, fault: Step) -> None:
     text = f"put again, {id(fault)}"
     aws_proxy.follow(fault)
-    client = shared_client("dynamodb", **HURRY, read_timeout=1.0)
+    client = shared_client("dynamodb", read_timeout=1.0)
     result = client.send_message(text)
     arrived(telegram, text)
     assert status_of(client, result.id).attempts == 1
@@ -138,51 +133,42 @@ def test_a_repeated_id_is_neither_an_error_nor_a_second_message(twin: RunningTwi
     for _ in range(2):
         client.send_message("in a group", id="repeated-group", message_group_id="repeated")
     client.send_message("behind them", message_group_id="repeated")
-    arrived(telegram, "behind them")
-    arrived(telegram, "in a group")
-    arrived(telegram, "repeated")
+    wait_until_taken(twin)
+    for text in ("repeated", "in a group", "behind them"):
+        arrived(telegram, text)
 
 
-def test_an_id_of_the_http_door_is_known(telegram: FakeTelegram) -> None:
+def test_an_id_of_the_http_door_is_known(twin: RunningTwin, telegram: FakeTelegram) -> None:
     with BotteHttpClient() as http:
         http.send_message("two doors", id="two-doors", sender_app="a", message_thread_id=5)
     given = {"id": "two-doors", "sender_app": "a", "message_thread_id": 5}
     assert shared_client("dynamodb").send_message("two doors", **given) == Accepted("two-doors")
+    wait_until_taken(twin)
     arrived(telegram, "two doors")
 
 
-def test_an_id_that_names_another_message_is_invalid(telegram: FakeTelegram) -> None:
+def test_an_id_that_names_another_message_is_accepted_and_its_status_is_that_of_the_first(
+    twin: RunningTwin, telegram: FakeTelegram
+) -> None:
     client = shared_client("dynamodb")
     client.send_message("one", id="named")
+    [first] = arrived(telegram, "one")
     for changed in ({"text": "two"}, {"text": "one", "sender_app": "x"}, {"text": "one", "chat": "ops"}):
-        with pytest.raises(InvalidMessage, match="new id") as caught:
-            client.send_message(id="named", **changed)
-        assert caught.value.field == "id"
-    arrived(telegram, "one")
+        assert client.send_message(id="named", **changed) == Accepted("named")
+    wait_until_taken(twin)
+    assert status_of(client, "named").message_ids == (first["message_id"],)
+    assert [message["text"] for message in telegram.messages] == ["one"]
 
 
-def test_an_id_whose_message_failed_is_refused_with_the_reason(telegram: FakeTelegram) -> None:
+def test_the_status_of_what_telegram_refuses_tells_why_also_after_a_repetition(
+    twin: RunningTwin, telegram: FakeTelegram
+) -> None:
     client = shared_client("dynamodb")
     telegram.set_fault({"kind": "forbidden"})
-    client.send_message("blocked", id="blocked")
-    assert "bot was blocked" in status_of(client, "blocked", "FAILED").last_error
-    with pytest.raises(Refused, match="bot was blocked"):
-        client.send_message("blocked", id="blocked")
-
-
-def test_an_id_whose_time_is_over_is_not_taken_for_sent(twin: RunningTwin) -> None:
-    # DynamoDB deletes such a row up to two days late, and Botte would not look at it again.
-    client = shared_client("dynamodb")
-    client.send_message("long ago", id="long-ago")
-    status_of(client, "long-ago")
-    twin.boto3("dynamodb").update_item(
-        TableName=TABLE,
-        Key={"PK": {"S": "BOTTE_MESSAGE#long-ago"}, "SK": {"S": "long-ago"}},
-        UpdateExpression="SET ExpirationTs = :past",
-        ExpressionAttributeValues={":past": {"N": "1"}},
-    )
-    with pytest.raises(InvalidMessage, match="long ago"):
-        client.send_message("long ago", id="long-ago")
+    for _ in range(2):
+        assert client.send_message("blocked", id="blocked") == Accepted("blocked")
+        wait_until_taken(twin)
+        assert "bot was blocked" in status_of(client, "blocked", "FAILED").last_error
 
 
 def test_the_status_is_the_one_that_the_http_door_tells(telegram: FakeTelegram) -> None:
@@ -191,43 +177,85 @@ def test_the_status_is_the_one_that_the_http_door_tells(telegram: FakeTelegram) 
     client.send_message("x" * 5000, id="status-split")
     client.send_message("status", id="status-group", message_group_id="statuses")
     client.send_message("status", id="status-later", deliver_at=int(time.time()) + 3600)
-    telegram.set_fault({"kind": "none"})
     with BotteHttpClient() as http:
         for id, wanted in [("sent", "SENT"), ("split", "SENT"), ("group", "SENT"), ("later", "PENDING")]:
-            status = status_of(client, f"status-{id}", wanted)
-            while status.status == "PENDING" and status.due_at is None:
-                status = client.get_status(f"status-{id}")
-            assert vars(status) == vars(http.get_status(f"status-{id}"))
+            assert vars(status_of(client, f"status-{id}", wanted)) == vars(http.get_status(f"status-{id}"))
     assert len(client.get_status("status-split").message_ids) == 2
     assert client.get_status("status-later").due_at is not None
 
 
-def test_an_item_that_botte_has_not_taken_yet_is_pending(twin: RunningTwin) -> None:
-    key = {"PK": {"S": "BOTTE_MESSAGE#untaken"}, "SK": {"S": "untaken"}}
-    twin.boto3("dynamodb").put_item(TableName=TABLE, Item={**key, "TaskId": {"S": "somebody else's"}})
-    status = shared_client("dynamodb").get_status("untaken")
-    assert (status.status, status.attempts, status.message_ids, status.due_at) == ("PENDING", 0, (), None)
-    with pytest.raises(NotFound, match="'nothing'"):
+def test_what_botte_has_not_taken_is_not_found() -> None:
+    with pytest.raises(NotFound, match="'nothing': Botte may not have taken it yet"):
         shared_client("dynamodb").get_status("nothing")
+
+
+@pytest.mark.parametrize(
+    ("given", "variable", "outbox"),
+    [
+        ({"table": "a-tasks"}, "", "a-outbox"),
+        ({"table": f"{ARN}a-tasks"}, "", f"{ARN}a-outbox"),
+        ({"table": "a-tasks-tasks"}, "", "a-tasks-outbox"),
+        ({"table": "a-tasks"}, "b", "b"),
+        ({"table": "messages"}, f"{ARN}b", f"{ARN}b"),
+        ({"table": "messages", "outbox": "c"}, "b", "c"),
+    ],
+)
+def test_the_outbox_is_the_one_given_or_follows_from_the_table(
+    aws_proxy: Proxy, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], variable: str, outbox: str
+) -> None:
+    monkeypatch.setenv("BOTTE_OUTBOX_TABLE", variable)
+    aws_proxy.follow(answer(200, {}))
+    with BotteDynamodbClient(**given) as client, pytest.raises(NotFound):
+        client.get_status("x")
+    assert aws_proxy.requests[0].json["TableName"] == outbox
+
+
+def test_an_outbox_that_does_not_follow_from_the_table_is_asked_for(aws_proxy: Proxy) -> None:
+    with BotteDynamodbClient("messages") as client, pytest.raises(NotFound, match="set BOTTE_OUTBOX_TABLE"):
+        client.get_status("x")
+    assert aws_proxy.requests == []
+
+
+def test_an_id_of_a_group_leads_to_the_row_of_its_message_and_no_further(aws_proxy: Proxy) -> None:
+    def reserved(number: int) -> Step:
+        return answer(200, {"Item": {"OwnerPK": {"S": "GROUP#g"}, "OwnerSK": {"S": str(number)}}})
+
+    client = shared_client("dynamodb")
+    aws_proxy.follow(reserved(1), answer(200, {"Item": {"Status": {"S": "PENDING"}}}))
+    assert client.get_status("x") == Status("x", "PENDING", 0, (), None, None)
+    aws_proxy.follow(reserved(2), reserved(3))
+    with pytest.raises(NotFound):
+        client.get_status("x")
+    keys = [request.json["Key"] for request in aws_proxy.requests]
+    assert [(key["PK"]["S"], key["SK"]["S"]) for key in keys] == [
+        *(("BOTTE_MESSAGE#x", "x"), ("GROUP#g", "1")),
+        *(("BOTTE_MESSAGE#x", "x"), ("GROUP#g", "2")),
+    ]
 
 
 def test_it_connects_to_dynamodb_and_to_nothing_else(aws_proxy: Proxy, telegram: FakeTelegram) -> None:
     script = """
 import sys
 sys.addaudithook(lambda event, given: print(*given[:2]) if event == "socket.getaddrinfo" else None)
-from botte_dynamodb_client import BotteDynamodbClient, Message
+from botte_dynamodb_client import BotteDynamodbClient, Message, NotFound
 with BotteDynamodbClient() as client:
     client.send_message("alone", id="alone")
-    client.send_messages([Message(text="alone in a batch")])
-    client.get_status("alone")
+    client.send_messages([Message(text="alone among many")])
+    while True:
+        try:
+            client.get_status("alone")
+            break
+        except NotFound:
+            pass
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, SOURCES))}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
     address = urlsplit(aws_proxy.url)
     assert set(done.stdout.splitlines()) == {f"{address.hostname} {address.port}"}
-    assert [request.target for request in aws_proxy.requests] == ["PutItem", "BatchWriteItem", "GetItem"]
-    assert sorted(texts_about(telegram, "alone", 2)) == ["alone", "alone in a batch"]
+    assert [request.target for request in aws_proxy.requests][:3] == ["PutItem", "PutItem", "GetItem"]
+    assert {request.target for request in aws_proxy.requests} == {"PutItem", "GetItem"}
+    assert sorted(texts_about(telegram, "alone", 2)) == ["alone", "alone among many"]
 
 
 @pytest.mark.parametrize("group", ["", "two words", "x" * 129, 5])
@@ -244,97 +272,58 @@ def test_an_expiry_that_is_none_is_invalid(seconds: Any) -> None:
     assert caught.value.field == "expires_in"
 
 
-@pytest.mark.parametrize(
-    ("faults", "calls"),
-    [
-        ([], {"BatchWriteItem": 2}),
-        ([leave_out(7), leave_out(3)], {"BatchWriteItem": 4}),
-        ([leave_out(1)] * 3, {"BatchWriteItem": 4, "PutItem": 1}),
-        ([THROTTLED], {"BatchWriteItem": 2, "PutItem": 25}),
-        ([swallow], {"BatchWriteItem": 2, "PutItem": 25}),
-        ([forward, cut], {"BatchWriteItem": 2, "PutItem": 2}),
-    ],
-    ids=["none", "partial", "partial for long", "throttled", "answer lost", "no connection"],
-)
-def test_a_batch_arrives_once_whatever_dynamodb_does(
-    aws_proxy: Proxy, telegram: FakeTelegram, faults: list[Step], calls: dict[str, int]
+@pytest.mark.parametrize("fault", [forward, THROTTLED, swallow, cut], ids=["none", "throttled", "answer lost", "cut"])
+def test_many_messages_arrive_once_whatever_dynamodb_does(
+    twin: RunningTwin, aws_proxy: Proxy, telegram: FakeTelegram, fault: Step
 ) -> None:
-    expected = texts(27, word := f"batch {calls} {len(faults)}")
+    expected = texts(7, word := f"many {id(fault)}")
     progress: list[tuple[int, int]] = []
-    aws_proxy.follow(*faults)
-    client = shared_client("dynamodb", **HURRY)
-    results = client.send_messages(
+    aws_proxy.follow(forward, fault)
+    results = shared_client("dynamodb").send_messages(
         (Message(text=text) for text in expected), on_progress=lambda done, total: progress.append((done, total))
     )
-    assert sorted(texts_about(telegram, word, 27)) == expected
-    assert len({result.id for result in results}) == 27
-    assert progress == sorted(progress)
-    assert progress[-1] == (27, 27)
-    assert Counter(request.target for request in aws_proxy.requests) == calls
-    assert status_of(client, results[-1].id).attempts == 1
-    assert len(texts_about(telegram, word, 27)) == 27
+    wait_until_taken(twin)
+    assert sorted(texts_about(telegram, word, 7)) == expected
+    assert len({result.id for result in results}) == 7
+    assert progress == [(done, 7) for done in range(1, 8)]
+    assert {request.target for request in aws_proxy.requests} == {"PutItem"}
 
 
-def test_a_message_of_a_batch_that_telegram_refused_meanwhile_keeps_no_other_back(
-    aws_proxy: Proxy, telegram: FakeTelegram
-) -> None:
-    def swallow_until_refused(request: Request) -> None:
-        request.pass_on()
-        key = request.json["RequestItems"][TABLE][0]["PutRequest"]["Item"]["SK"]["S"]
-        status_of(shared_client("dynamodb"), key, "FAILED")
-        request.cut()
-
-    aws_proxy.follow(swallow_until_refused)
-    telegram.set_fault({"kind": "forbidden"})
-    client = shared_client("dynamodb", **HURRY)
-    with pytest.raises(Refused, match="bot was blocked") as caught:
-        client.send_messages([Message(text="refused meanwhile"), Message(text="not held back", id="not-held-back")])
-    assert caught.value.unsent == ()
-    assert status_of(client, "not-held-back", "FAILED")
-
-
-def test_messages_with_an_id_are_put_one_by_one_on_condition(aws_proxy: Proxy, telegram: FakeTelegram) -> None:
-    client = shared_client("dynamodb", **HURRY)
-    client.send_message("with id 0", id="batch-0")
-    batch = [Message(text=f"with id {number}", id=f"batch-{number}") for number in range(3)]
-    results = client.send_messages([*batch, batch[1], Message(text="without")])
-    assert [result.id for result in results[:4]] == ["batch-0", "batch-1", "batch-2", "batch-1"]
+def test_of_many_messages_each_id_arrives_once(twin: RunningTwin, telegram: FakeTelegram) -> None:
+    client = shared_client("dynamodb")
+    client.send_message("with id 0", id="many-0")
+    many = [Message(text=f"with id {number}", id=f"many-{number}") for number in range(3)]
+    results = client.send_messages([*many, many[1], Message(text="without")])
+    assert [result.id for result in results[:4]] == ["many-0", "many-1", "many-2", "many-1"]
+    wait_until_taken(twin)
     assert sorted(texts_about(telegram, "with", 4)) == ["with id 0", "with id 1", "with id 2", "without"]
-    assert [request.target for request in aws_proxy.requests] == ["PutItem", "BatchWriteItem", *["PutItem"] * 4]
 
 
-def test_a_boto3_client_of_the_callers_puts_one_by_one(aws_proxy: Proxy, telegram: FakeTelegram) -> None:
-    with BotteDynamodbClient(client=boto3.Session().client("dynamodb")) as client:
-        client.send_messages([Message(text="mine 0"), Message(text="mine 1")])
+def test_a_boto3_client_of_the_callers_is_used_and_left_open(telegram: FakeTelegram) -> None:
+    given = boto3.Session().client("dynamodb")
+    for text in ("mine 0", "mine 1"):
+        with BotteDynamodbClient(client=given) as client:
+            client.send_message(text)
     assert sorted(texts_about(telegram, "mine", 2)) == ["mine 0", "mine 1"]
-    assert [request.target for request in aws_proxy.requests] == ["PutItem"] * 2
 
 
-def test_a_batch_that_fails_tells_what_to_send_again(aws_proxy: Proxy, telegram: FakeTelegram) -> None:
-    expected = texts(27, "again")
-    # The first 25 are in, then the table is gone.
-    aws_proxy.follow(forward, *[THROTTLED] * 4)
-    client = shared_client("dynamodb", **HURRY)
+def test_many_messages_that_fail_tell_what_to_send_again(aws_proxy: Proxy, telegram: FakeTelegram) -> None:
+    expected = texts(7, "again")
+    # The first two are in, then the table is gone.
+    aws_proxy.follow(forward, forward, *[THROTTLED] * 3)
+    client = shared_client("dynamodb")
     with pytest.raises(Unavailable, match="unsent") as caught:
         client.send_messages([Message(text=text) for text in expected])
-    assert [message.text for message in caught.value.unsent] == expected[25:]
+    assert [message.text for message in caught.value.unsent] == expected[2:]
     assert all(message.id for message in caught.value.unsent)
     client.send_messages(caught.value.unsent)
-    assert sorted(texts_about(telegram, "again", 27)) == expected
+    assert sorted(texts_about(telegram, "again", 7)) == expected
 
 
-def test_an_invalid_message_keeps_the_whole_batch_back(aws_proxy: Proxy) -> None:
+def test_an_invalid_message_keeps_all_of_many_back(aws_proxy: Proxy) -> None:
     with pytest.raises(InvalidMessage, match="30 days"):
         shared_client("dynamodb").send_messages([Message(text="fine"), Message(text="x", deliver_at=2**40)])
     assert aws_proxy.requests == []
-
-
-def test_an_id_in_a_batch_that_names_another_message_is_told_when_the_others_are_sent(telegram: FakeTelegram) -> None:
-    client = shared_client("dynamodb")
-    client.send_message("taken", id="taken")
-    with pytest.raises(InvalidMessage, match="new id"):
-        client.send_messages([Message(text="not taken", id="taken"), Message(text="behind it", id="behind-it")])
-    arrived(telegram, "behind it")
 
 
 def test_a_table_with_another_key_and_a_region_that_is_none_are_not_found(twin: RunningTwin) -> None:
@@ -353,9 +342,13 @@ def test_a_table_with_another_key_and_a_region_that_is_none_are_not_found(twin: 
 def test_a_missing_table_and_a_missing_permission_are_told(aws_proxy: Proxy) -> None:
     with pytest.raises(NotFound, match="the table nothing does not exist"):
         BotteDynamodbClient("nothing").send_message("x")
-    aws_proxy.follow(error("AccessDeniedException"))
+    with pytest.raises(NotFound, match="the table nothing does not exist"):
+        BotteDynamodbClient(outbox="nothing").get_status("x")
+    aws_proxy.follow(*[error("AccessDeniedException")] * 2)
     with pytest.raises(AuthenticationError, match="permissions"):
         shared_client("dynamodb").send_message("x")
+    with pytest.raises(AuthenticationError, match=r"table botte-local-outbox: .* permissions"):
+        shared_client("dynamodb").get_status("x")
     aws_proxy.follow(*[THROTTLED] * 3)
     with pytest.raises(Unavailable, match="ProvisionedThroughput") as caught:
         shared_client("dynamodb").send_message("x")

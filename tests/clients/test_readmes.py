@@ -6,15 +6,30 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from botte_dynamodb_client import BotteDynamodbClient, NotFound
 from tests.clients.conftest import CLIENTS, ROOT, SOURCES, arrived, package, readme_blocks, shared_client, texts_about
-from tests.clients.servers import Proxy
+from tests.clients.servers import Proxy, answer
 from tools.dev.fake_telegram import FakeTelegram
 
 pytestmark = pytest.mark.slow
+
+
+def statements(name: str) -> list[dict[str, Any]]:
+    """The statements of the policy that a client's README shows."""
+    [policy] = readme_blocks(name, "json")
+    found: list[dict[str, Any]] = json.loads(policy)["Statement"]
+    return found
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    given: str | list[str] = statement["Action"]
+    return [given] if isinstance(given, str) else given
 
 
 @pytest.mark.parametrize("name", CLIENTS)
@@ -54,13 +69,32 @@ def test_the_policy_allows_what_the_client_calls_and_nothing_else(
     for example in readme_blocks(name, "python"):
         exec(example, {})
     if name == "dynamodb":
-        shared_client(name).send_message("for its status", id="policy")
-        shared_client(name).get_status("policy")
-    [statement] = json.loads(readme_blocks(name, "json")[0])["Statement"]
+        with suppress(package(name).NotFound):
+            shared_client(name).get_status("policy")
     # The permission for SendMessageBatch is SendMessage; Lambda's API names no operation.
     operations = {request.target.removesuffix("Batch") or "InvokeFunction" for request in aws_proxy.requests}
-    allowed = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-    assert {f"{name}:{operation}" for operation in operations} == set(allowed)
+    allowed = [action for statement in statements(name) for action in actions(statement)]
+    assert sorted(f"{name}:{operation}" for operation in operations) == sorted(allowed)
+
+
+def test_a_sender_may_put_tasks_and_read_of_the_outbox_what_its_client_asks_for(aws_proxy: Proxy) -> None:
+    client = BotteDynamodbClient("botte-prod-tasks")
+    aws_proxy.follow(answer(200, {}), answer(200, {}))
+    client.send_message("x")
+    with pytest.raises(NotFound):
+        client.get_status("x")
+    for request, statement in zip(aws_proxy.requests, statements("dynamodb"), strict=True):
+        assert actions(statement) == [f"dynamodb:{request.target}"]
+        assert statement["Resource"] == f"arn:aws:dynamodb:*:*:table/{request.json['TableName']}"
+    put, get = statements("dynamodb")
+    assert "Condition" not in put
+    asked = aws_proxy.requests[1].json
+    names = [asked["ExpressionAttributeNames"][name] for name in asked["ProjectionExpression"].split(", ")]
+    # ForAllValues holds of a request that names no attribute, which is one for all of them: Select has to forbid it.
+    assert get["Condition"] == {
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": names},
+        "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+    }
 
 
 @pytest.mark.parametrize("name", CLIENTS)
@@ -73,7 +107,6 @@ def test_a_readme_has_what_belongs_there_on_one_screen(name: str) -> None:
         if issubclass(getattr(package(name), public), Exception):
             assert f"`{public}`" in readme
     if name != "http":
-        [policy] = readme_blocks(name, "json")
-        [statement] = json.loads(policy)["Statement"]
-        assert statement["Effect"] == "Allow"
-        assert statement["Resource"].startswith("arn:aws:")
+        for statement in statements(name):
+            assert statement["Effect"] == "Allow"
+            assert statement["Resource"].startswith("arn:aws:")

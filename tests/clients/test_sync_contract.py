@@ -39,14 +39,14 @@ def test_check_names_each_copy_that_differs_or_is_missing_and_changes_nothing(
     missing.unlink()
     assert main(["--check"], checkout) == 1
     assert capsys.readouterr().out.splitlines() == [
-        f"{package('sqs')}/_message.py differs from botte-app/chalicelib/message.py",
-        f"{package('dynamodb')}/_task.py differs from botte-app/chalicelib/task.py",
+        f"{package('sqs')}/_message.py differs from botte-app/chalicelib/contract/message.py",
+        f"{package('dynamodb')}/_task.py differs from botte-app/chalicelib/contract/task.py",
     ]
     assert changed.read_text() == "changed\n"
 
 
 def test_a_changed_source_reaches_all_its_copies(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (checkout / "botte-app/chalicelib/message.py").write_text("new\n")
+    (checkout / "botte-app/chalicelib/contract/message.py").write_text("new\n")
     assert main([], checkout) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
     assert main(["--check"], checkout) == 0

@@ -173,6 +173,25 @@ def test_a_fault_of_one_method_leaves_the_others_and_its_count(fake: FakeTelegra
     assert [send().status_code for _ in range(2)] == [502, 200]
 
 
+def test_a_fault_of_one_chat_leaves_the_others_and_its_count(fake: FakeTelegram, send: Post, call: Post) -> None:
+    fake.set_fault({"kind": "server_error", "chat_id": GROUP_ID, "count": 1})
+    assert call("getMe").status_code == 200
+    assert send().status_code == 200
+    assert [send(chat_id=GROUP_ID).status_code for _ in range(2)] == [502, 200]
+
+
+def test_the_answers_of_one_chat_are_lost(fake: FakeTelegram, send: Post) -> None:
+    fake.set_fault({"kind": "cut_after_accept", "chat_id": GROUP_ID})
+    with pytest.raises(requests.RequestException):
+        send("kept", chat_id=str(GROUP_ID))
+    assert send("told").status_code == 200
+    assert [(message["chat_id"], message["text"]) for message in fake.messages] == [
+        (GROUP_ID, "kept"),
+        (TWIN_CHAT_ID, "told"),
+    ]
+    assert fake.stats["ambiguous"] == 1
+
+
 def test_a_share_of_the_calls_fails_the_same_way_for_the_same_seed(fake: FakeTelegram, call: Post) -> None:
     def statuses() -> list[int]:
         fake.set_fault({"kind": "server_error", "probability": 0.5, "seed": 3})
@@ -213,6 +232,8 @@ def test_a_fault_is_set_and_read_over_http(fake: FakeTelegram, http: requests.Se
         ({"kind": "down", "probability": 1.5}, "probability"),
         ({"kind": "down", "seed": "x"}, "seed"),
         ({"kind": "down", "method": 5}, "method"),
+        ({"kind": "down", "chat_id": "ops"}, "chat_id"),
+        ({"kind": "down", "chat_id": True}, "chat_id"),
         ({"kind": "migrate", "migrate_to_chat_id": "x"}, "migrate_to_chat_id"),
     ],
 )

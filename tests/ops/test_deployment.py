@@ -42,7 +42,7 @@ def test_the_first_deployment_ends_with_a_message_through_every_door(world: Worl
 def test_each_step_is_told_in_one_line(first: Printed) -> None:
     steps = [line[:20].strip() for line in first[1].splitlines()[:-1]]
     assert steps == [
-        *("check", "stack", "table", "bot", "chat", "HTTP token", "found", "stale", "functions", "mappings", "logs"),
+        *("check", "stack", "tables", "bot", "chat", "HTTP token", "found", "stale", "functions", "mappings", "logs"),
         *("API", "HTTP door", "Lambda door", "DynamoDB door", "SQS door"),
     ]
 
@@ -103,10 +103,10 @@ def test_the_zip_holds_bytecode_of_each_module_that_needs_no_source_date(world: 
         names = archive.namelist()
         compiled = [name for name in names if name.endswith(".pyc")]
         flags = {int.from_bytes(archive.read(name)[4:8], "little") for name in compiled}
-        code = marshal.loads(archive.read(next(name for name in compiled if "/relay." in name))[16:])
+        code = marshal.loads(archive.read(next(name for name in compiled if "/accept." in name))[16:])
     assert len(names) == len(set(names))
     assert flags == {0b01}  # by hash, and not checked: PEP 552
-    assert code.co_filename == "/var/task/chalicelib/relay.py"
+    assert code.co_filename == "/var/task/chalicelib/relay/accept.py"
     modules = {Path(name).with_suffix("").name for name in names if name.endswith(".py") and "emscripten" not in name}
     assert modules <= {Path(name).name.partition(".")[0] for name in compiled}
 
@@ -114,7 +114,8 @@ def test_the_zip_holds_bytecode_of_each_module_that_needs_no_source_date(world: 
 def test_only_the_wanted_things_are_in_the_environment_of_a_function(world: World) -> None:
     for function in functions(world).values():
         assert set(function["Environment"]["Variables"]) == {
-            *("BOTTE_STAGE", "PARAMETERS_PATH", "TASK_TABLE_NAME", "TELEGRAM_API_URL", "QUEUE_NAME")
+            *("BOTTE_STAGE", "PARAMETERS_PATH", "TASK_TABLE_NAME", "OUTBOX_TABLE_NAME"),
+            *("TELEGRAM_API_URL", "QUEUE_NAME"),
         }
         assert function["LoggingConfig"]["LogFormat"] == "JSON"
 
@@ -201,7 +202,7 @@ def test_a_table_that_was_made_again_is_read_again(world: World, capsys: pytest.
     dynamodb.delete_table(TableName="botte-prod-tasks")
     assert world.run("deploy", owner=False) == 0
     printed = capsys.readouterr().out
-    assert "botte-prod has made its table again" in printed
+    assert "botte-prod has made botte-prod-tasks again" in printed
     assert "mappings to what is no longer there: 1 removed" in printed
     new = dynamodb.describe_table(TableName="botte-prod-tasks")["Table"]["LatestStreamArn"]
     assert new != old

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 STEPS = {
     "check": "STS.GetCallerIdentity",
     "stack": "CloudFormation.CreateStack",
-    "table": "DescribeTimeToLive",
+    "tables": "DescribeTimeToLive",
     "bot": "SSM.PutParameter .*telegram-bot-token",
     "chat": "SSM.PutParameter .*telegram-chats",
     "HTTP token": "SSM.PutParameter .*http-api-token",
@@ -96,27 +96,35 @@ def test_destroy_that_fails_goes_on_when_it_is_run_again(
         *world.client("sqs").list_queues().get("QueueUrls", []),
     ]
     assert left == []
-    assert world.client("dynamodb").list_tables()["TableNames"] == ["botte-prod-tasks"]
+    tables = world.client("dynamodb").list_tables()["TableNames"]
+    assert sorted(tables) == ["botte-prod-outbox", "botte-prod-tasks"]
     assert not (world.project / ".chalice" / "deployed" / "prod.json").exists()
 
 
-def test_a_deployment_takes_the_table_over_that_destroy_left(
+def test_a_deployment_takes_the_tables_over_that_destroy_left(
     world: World, no_patience: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def recovery() -> str:
-        backups = world.client("dynamodb").describe_continuous_backups(TableName="botte-prod-tasks")
-        described = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
-        return str(described["PointInTimeRecoveryStatus"])
+    dynamodb = world.client("dynamodb")
 
-    items = world.client("dynamodb").scan(TableName="botte-prod-tasks")["Count"]
-    assert items > 0
+    def recovery() -> set[str]:
+        found = [dynamodb.describe_continuous_backups(TableName=f"botte-prod-{name}") for name in ("tasks", "outbox")]
+        backups = [each["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"] for each in found]
+        return {str(each["PointInTimeRecoveryStatus"]) for each in backups}
+
+    rows = dynamodb.scan(TableName="botte-prod-outbox")["Count"]
+    assert rows > 0
     assert world.run("deploy", "--alarms", "you@example.org", "--recovery", "on") == 0
-    assert world.client("dynamodb").scan(TableName="botte-prod-tasks")["Count"] > items
+    assert dynamodb.scan(TableName="botte-prod-outbox")["Count"] > rows
+    assert dynamodb.scan(TableName="botte-prod-tasks")["Count"] == 0
     (stack,) = world.client("cloudformation").describe_stacks(StackName="botte-prod")["Stacks"]
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
     assert (parameters["WithAlarms"], parameters["AlarmEmail"]) == ("true", "you@example.org")
-    assert (parameters["WithRecovery"], parameters["WithTable"]) == ("true", "false")
-    assert recovery() == "ENABLED"
+    assert (parameters["WithRecovery"], parameters["WithTaskTable"], parameters["WithOutboxTable"]) == (
+        "true",
+        "false",
+        "false",
+    )
+    assert recovery() == {"ENABLED"}
     filter = {"logGroupName": "/aws/lambda/botte-prod-redeliver"}
     (waited,) = world.client("logs").describe_metric_filters(**filter)["metricFilters"]
     (metric,) = waited["metricTransformations"]
@@ -125,9 +133,9 @@ def test_a_deployment_takes_the_table_over_that_destroy_left(
     assert alarm["MetricName"]["Fn::Sub"].replace("${Stage}", "prod") == metric["metricName"]
     assert alarm["Namespace"] == metric["metricNamespace"]
     assert world.run("deploy") == 0
-    assert recovery() == "ENABLED"
+    assert recovery() == {"ENABLED"}
     assert world.run("deploy", "--recovery", "off", "--alarms", "off") == 0
-    assert recovery() == "DISABLED"
+    assert recovery() == {"DISABLED"}
     assert world.client("logs").describe_metric_filters(**filter)["metricFilters"] == []
     assert world.run("destroy", "--yes", "--table") == 0
     assert world.client("dynamodb").list_tables()["TableNames"] == []

@@ -16,10 +16,6 @@ from tools.rehearsal.project import ROOT, copy_project
 
 BIN = Path(sys.executable).parent
 LOGS = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
-ROWS = {
-    *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
-    *("dynamodb:Query", "dynamodb:Scan"),
-}
 STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 # All that any function may do, and on what of the stage's.
@@ -27,9 +23,11 @@ MAY: dict[str, set[str]] = {
     "log-group:/aws/lambda/botte-prod": LOGS,
     "parameter/botte/prod/": {"ssm:GetParameter", "ssm:GetParameters"},
     "parameter/botte/prod/telegram-chats": {"ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"},
-    "table/botte-prod-tasks": ROWS,
-    "table/botte-prod-tasks/index/": {"dynamodb:Query"},
+    "table/botte-prod-tasks": {"dynamodb:Scan", "dynamodb:DeleteItem"},
     "table/botte-prod-tasks/stream/": STREAM,
+    "table/botte-prod-outbox": {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:Scan"},
+    "table/botte-prod-outbox/index/due": {"dynamodb:Query", "dynamodb:Scan"},
+    "table/botte-prod-outbox/index/unsent": {"dynamodb:Query"},
     "botte-prod-messages": QUEUE,
     "botte-prod-failures": {"sqs:SendMessage"},
     # AWS offers no resource for it.

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import BOT_TOKEN, HTTP_API_TOKEN
-from tests.ops.conftest import World
+from tests.ops.conftest import World, eventually
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID
+from tools.dev.functions import function_arn
 from tools.ops.doors import http_request
 from tools.ops.stage import Stage
 
@@ -258,6 +259,32 @@ def test_logs_shows_what_the_functions_logged(world: World, capsys: pytest.Captu
     assert capsys.readouterr().err == "SINCE: 'soon' is not like 30m, 2h or 7d\n"
 
 
+def test_what_aws_gave_up_is_listed_and_taken_back(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    sqs, payload = world.client("sqs"), {"text": "an invocation that was given up"}
+    context = {
+        "requestId": "given-up",
+        "condition": "EventAgeExceeded",
+        "functionArn": function_arn("botte-prod-message"),
+    }
+    for queue, body in (
+        ("botte-prod-failures", {"requestContext": context, "requestPayload": payload}),
+        ("botte-prod-messages-dead-letter", {"text": "a dead letter"}),
+    ):
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
+    status, found = doctor(world, capsys)
+    assert status == 1
+    assert re.search(r"1 in the dead-letter queue .*\n.*mend: make redrive STAGE=prod", found)
+    assert world.run("failed") == 0
+    assert "given-up  EventAgeExceeded  'an invocation that was given up'" in capsys.readouterr().out
+    assert world.run("redrive") == 0
+    assert "2 messages are sent again on prod" in capsys.readouterr().out
+    wanted = {"an invocation that was given up", "a dead letter"}
+    assert eventually(lambda: wanted <= set(world.texts()))
+    assert world.run("failed") == 0
+    assert capsys.readouterr().out == "0 messages are parked on prod\n"
+
+
 def test_a_dry_run_shows_the_steps_and_the_policies_and_changes_nothing(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,7 +292,7 @@ def test_a_dry_run_shows_the_steps_and_the_policies_and_changes_nothing(
     assert world.run("deploy", "--dry-run", stage="dev") == 0
     printed = capsys.readouterr().out
     assert "API: will be made" in printed
-    assert "on arn:aws:dynamodb:*:*:table/botte-dev-tasks/index/due" in printed
+    assert "on arn:aws:dynamodb:*:*:table/botte-dev-outbox/index/due" in printed
     assert world.client("lambda").list_functions()["Functions"] == before
 
 

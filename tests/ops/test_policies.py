@@ -17,7 +17,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 WRITTEN = re.findall(r"^### (\w+)$.*?^```json\n(.*?)^```$", (ROOT / "docs" / "deploy.md").read_text(), re.S | re.M)
 POLICIES: dict[str, str] = dict(WRITTEN)
-ITEM = {"PK": {"S": "BOTTE_MESSAGE#policy"}, "SK": {"S": "1"}, "TaskId": {"S": "BOTTE_MESSAGE"}}
+KEY = {"PK": {"S": "BOTTE_MESSAGE#policy"}, "SK": {"S": "1"}}
+ITEM = {**KEY, "TaskId": {"S": "BOTTE_MESSAGE"}}
 
 
 def test_each_function_may_write_the_chat_ids_and_no_other_parameter(world: World, first: tuple[int, str]) -> None:
@@ -36,7 +37,7 @@ def test_each_function_may_write_the_chat_ids_and_no_other_parameter(world: Worl
 def test_the_roles_are_enough_while_telegram_is_down_and_for_all_that_waits_in_groups_with_ids(
     world: World, first: tuple[int, str]
 ) -> None:
-    aws, table = world.client("lambda"), world.client("dynamodb")
+    aws, dynamodb = world.client("lambda"), world.client("dynamodb")
 
     def invoke(function: str, payload: object) -> None:
         answer = aws.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
@@ -44,7 +45,7 @@ def test_the_roles_are_enough_while_telegram_is_down_and_for_all_that_waits_in_g
 
     def put(partition: str, sort: str, payload: dict[str, Any]) -> None:
         keys = {"PK": {"S": partition}, "SK": {"S": sort}}
-        table.put_item(TableName="botte-prod-tasks", Item={**ITEM, **keys, "Payload": {"M": payload}})
+        dynamodb.put_item(TableName="botte-prod-tasks", Item={**ITEM, **keys, "Payload": {"M": payload}})
 
     world.telegram("PUT", "/inbox/fault", {"kind": "down"})
     invoke("botte-prod-message", {"text": "waits: Lambda", "id": "waits-lambda"})
@@ -58,10 +59,13 @@ def test_the_roles_are_enough_while_telegram_is_down_and_for_all_that_waits_in_g
     sqs.send_message(QueueUrl=queue, MessageBody="not JSON")
 
     def owed() -> list[str]:
-        rows = table.scan(TableName="botte-prod-tasks", ConsistentRead=True)["Items"]
-        return [row["Status"]["S"] for row in rows if "DueTs" in row]
+        rows = dynamodb.scan(TableName="botte-prod-outbox", ConsistentRead=True)["Items"]
+        return [row["Status"]["S"] for row in rows if row.get("Status", {}).get("S") in ("PENDING", "SENDING")]
 
-    assert eventually(lambda: owed().count("PENDING") == 6, 30.0), owed()
+    def tasks() -> int:
+        return int(dynamodb.scan(TableName="botte-prod-tasks", ConsistentRead=True)["Count"])
+
+    assert eventually(lambda: owed().count("PENDING") == 5 and not tasks(), 30.0), owed()
     world.telegram("PUT", "/inbox/fault", {"kind": "none"})
 
     def redelivered() -> bool:
@@ -93,17 +97,18 @@ def test_the_documented_policies_are_enough_to_send_through_each_door(senders: W
     invoked = senders.client("lambda", "user.Lambda").invoke(FunctionName="botte-prod-message", Payload=message)
     assert "FunctionError" not in invoked
     put = {**ITEM, "Payload": {"M": {"text": {"S": "a sender's PutItem"}}}}
-    batched = {**ITEM, "SK": {"S": "2"}, "Payload": {"M": {"text": {"S": "a sender's batch"}}}}
     dynamodb = senders.client("dynamodb", "user.DynamoDB")
     dynamodb.put_item(TableName="botte-prod-tasks", Item=put)
-    dynamodb.batch_write_item(RequestItems={"botte-prod-tasks": [{"PutRequest": {"Item": batched}}]})
-    dynamodb.get_item(TableName="botte-prod-tasks", Key={name: put[name] for name in ("PK", "SK")})
+    names = {"#Status": "Status"}
+    row = {"TableName": "botte-prod-outbox", "Key": {"PK": {"S": "BOTTE_MESSAGE#x"}, "SK": {"S": "x"}}}
+    read = "PK, SK, #Status, Attempts, TelegramMessageId, LastError, DueTs, OwnerPK, OwnerSK"
+    dynamodb.get_item(**row, ProjectionExpression=read, ExpressionAttributeNames=names)
     sqs = senders.client("sqs", "user.SQS")
     sqs.send_message(
         QueueUrl=sqs.get_queue_url(QueueName="botte-prod-messages")["QueueUrl"],
         MessageBody=json.dumps({"text": "a sender's SQS"}),
     )
-    for text in ("Lambda", "PutItem", "batch", "SQS"):
+    for text in ("Lambda", "PutItem", "SQS"):
         assert eventually(lambda text=text: f"a sender's {text}" in senders.texts())  # type: ignore[misc]
 
 
@@ -113,7 +118,19 @@ def test_the_documented_policies_are_enough_to_send_through_each_door(senders: W
         ("Lambda", "lambda", "invoke", {"FunctionName": "botte-prod-redeliver"}),
         ("Lambda", "ssm", "get_parameters", {"Names": ["/botte/prod/telegram-bot-token"]}),
         ("DynamoDB", "dynamodb", "scan", {"TableName": "botte-prod-tasks"}),
+        ("DynamoDB", "dynamodb", "delete_item", {"TableName": "botte-prod-tasks", "Key": KEY}),
+        ("DynamoDB", "dynamodb", "put_item", {"TableName": "botte-prod-tasks", "Item": {**ITEM, "PK": {"S": "OTHER"}}}),
+        (
+            *("DynamoDB", "dynamodb", "batch_write_item"),
+            {"RequestItems": {"botte-prod-tasks": [{"DeleteRequest": {"Key": KEY}}]}},
+        ),
         ("DynamoDB", "dynamodb", "put_item", {"TableName": "other", "Item": ITEM}),
+        ("DynamoDB", "dynamodb", "put_item", {"TableName": "botte-prod-outbox", "Item": ITEM}),
+        ("DynamoDB", "dynamodb", "get_item", {"TableName": "botte-prod-outbox", "Key": KEY}),
+        (
+            *("DynamoDB", "dynamodb", "get_item"),
+            {"TableName": "botte-prod-outbox", "Key": KEY, "ProjectionExpression": "PK, Message"},
+        ),
         ("SQS", "sqs", "receive_message", {"QueueUrl": "http://127.0.0.1/123456789012/botte-prod-messages"}),
     ],
 )

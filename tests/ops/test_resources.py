@@ -1,4 +1,4 @@
-"""The table and the queues: as they are made, and, where moto does not make it, as the template says."""
+"""The tables and the queues: as they are made, and, where moto does not make it, as the template says."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def make(aws: EmbeddedAws) -> Iterator[Make]:
     yield make
     for stage in made:
         cloudformation.delete_stack(StackName=stage)
-        aws.client("dynamodb").describe_table(TableName=f"botte-{stage}-tasks")  # it survives the stack
-        aws.client("dynamodb").delete_table(TableName=f"botte-{stage}-tasks")
+        for name in (f"botte-{stage}-tasks", f"botte-{stage}-outbox"):
+            aws.client("dynamodb").describe_table(TableName=name)  # it survives the stack
+            aws.client("dynamodb").delete_table(TableName=name)
 
 
 def queues(aws: EmbeddedAws, prefix: str) -> dict[str, dict[str, str]]:
@@ -46,12 +47,21 @@ def queues(aws: EmbeddedAws, prefix: str) -> dict[str, dict[str, str]]:
     }
 
 
-def test_the_table_is_on_demand_and_has_a_stream_and_its_indexes(aws: EmbeddedAws, make: Make) -> None:
-    table = aws.client("dynamodb").describe_table(TableName=f"{make()}-tasks")["Table"]
-    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
-    assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
-    assert [each["IndexName"] for each in table["GlobalSecondaryIndexes"]] == ["due"]
-    assert [each["IndexName"] for each in table["LocalSecondaryIndexes"]] == ["unsent"]
+def test_both_tables_are_on_demand_the_one_has_the_stream_and_the_other_the_indexes(
+    aws: EmbeddedAws, make: Make
+) -> None:
+    prefix, describe = make(), aws.client("dynamodb").describe_table
+    tasks, outbox = (describe(TableName=f"{prefix}-{name}")["Table"] for name in ("tasks", "outbox"))
+    for table in (tasks, outbox):
+        assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+        assert [each["AttributeName"] for each in table["KeySchema"]] == ["PK", "SK"]
+    assert tasks["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    assert not tasks.get("GlobalSecondaryIndexes")
+    assert not tasks.get("LocalSecondaryIndexes")
+    assert not outbox.get("StreamSpecification", {}).get("StreamEnabled")
+    (due,), (unsent,) = outbox["GlobalSecondaryIndexes"], outbox["LocalSecondaryIndexes"]
+    assert (due["IndexName"], [each["AttributeName"] for each in due["KeySchema"]]) == ("due", ["Chat", "DueTs"])
+    assert (unsent["IndexName"], [each["AttributeName"] for each in unsent["KeySchema"]]) == ("unsent", ["PK", "Place"])
 
 
 def test_there_is_no_queue_to_poll_unless_it_is_wanted(aws: EmbeddedAws, make: Make) -> None:
@@ -65,28 +75,35 @@ def test_the_queue_gives_a_message_up_to_its_dead_letter_queue(aws: EmbeddedAws,
     assert set(found) == {f"{prefix}-messages", f"{prefix}-messages-dead-letter", f"{prefix}-failures"}
     redrive = json.loads(found[f"{prefix}-messages"]["RedrivePolicy"])
     assert redrive["deadLetterTargetArn"] == found[f"{prefix}-messages-dead-letter"]["QueueArn"]
-    assert int(redrive["maxReceiveCount"]) == 5
+    hidden = int(found[f"{prefix}-messages"]["VisibilityTimeout"])
+    assert int(redrive["maxReceiveCount"]) * hidden > 4 * 24 * 3600  # days of an outage, or of a broken deployment
 
 
 def test_a_message_stays_hidden_for_six_times_as_long_as_its_function_may_run(aws: EmbeddedAws, make: Make) -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
-    timeout = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_timeout"]
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    functions = [stage["lambda_functions"]["sqs_message"] for stage in config["stages"].values()]
+    timeout = max(function.get("lambda_timeout", config["lambda_timeout"]) for function in functions)
     prefix = make(WithQueue="true")
     assert int(queues(aws, prefix)[f"{prefix}-messages"]["VisibilityTimeout"]) >= 6 * timeout
 
 
-def test_a_table_that_is_there_already_is_left_alone(aws: EmbeddedAws, make: Make) -> None:
-    prefix = make()
+@pytest.mark.parametrize("there", [("WithTaskTable",), ("WithOutboxTable",), ("WithTaskTable", "WithOutboxTable")])
+def test_a_table_that_is_there_already_is_left_alone(aws: EmbeddedAws, make: Make, there: tuple[str, ...]) -> None:
+    prefix, names = make(), {"WithTaskTable": "tasks", "WithOutboxTable": "outbox"}
     cloudformation, stage = aws.client("cloudformation"), prefix.removeprefix("botte-")
     cloudformation.delete_stack(StackName=stage)
-    parameters = {"Stage": stage, "WithTable": "false"}
+    for parameter in names.keys() - set(there):
+        aws.client("dynamodb").delete_table(TableName=f"{prefix}-{names[parameter]}")
+    parameters = {"Stage": stage, **dict.fromkeys(there, "false")}
     given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
     cloudformation.create_stack(StackName=stage, TemplateBody=RESOURCES_FILE.read_text(), Parameters=given)
     assert set(queues(aws, prefix)) == {f"{prefix}-failures"}
 
 
-def test_the_template_says_what_moto_does_not_make() -> None:
-    table: dict[str, Any] = TEMPLATE["Resources"]["TaskTable"]
+@pytest.mark.parametrize("name", ["TaskTable", "OutboxTable"])
+def test_the_template_says_what_moto_does_not_make(name: str) -> None:
+    table: dict[str, Any] = TEMPLATE["Resources"][name]
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
     properties = table["Properties"]
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "ExpirationTs", "Enabled": True}

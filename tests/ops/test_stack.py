@@ -12,12 +12,15 @@ from tools.ops.stage import AwsRefused, Stage, StageError
 
 
 class ScriptedStage(Stage):
-    """A stage whose stack is in one state after the other, each time it is asked for; None: there is none."""
+    """A stage whose stack is in one state after the other, each time it is asked for; None: there is none.
 
-    def __init__(self, *states: str | None, table: str | None = "ACTIVE") -> None:
+    tasks, outbox: the states of its tables. ``done`` has what was called, and the tables that a call gave the stack.
+    """
+
+    def __init__(self, *states: str | None, tasks: str | None = "ACTIVE", outbox: str | None = "ACTIVE") -> None:
         super().__init__("prod")
         self.states = list(states)
-        self.table = table
+        self.tables = {"botte-prod-tasks": tasks, "botte-prod-outbox": outbox}
         self.done: list[str] = []
 
     def call(self, service: str, operation: str, **arguments: object) -> Any:
@@ -29,16 +32,21 @@ class ScriptedStage(Stage):
         if operation == "describe_stack_events":
             return {"StackEvents": []}
         if operation == "describe_table":
-            if self.table is None:
+            status = self.tables[str(arguments["TableName"])]
+            if status is None:
                 raise _refused(operation, "ResourceNotFoundException", "Requested resource not found")
-            return {"Table": {"TableStatus": self.table}}
-        self.done.append(operation)
+            return {"Table": {"TableStatus": status}}
         given: Any = arguments.get("Parameters", [])
-        self.done += [f"WithTable={each['ParameterValue']}" for each in given if each["ParameterKey"] == "WithTable"]
+        tables = [name for name in TABLES if {"ParameterKey": name, "ParameterValue": "true"} in given]
+        self.done.append(" ".join([operation, *tables]))
         return {}
 
     def wait(self, service: str, waiter: str, **arguments: object) -> None:
         self.done.append(waiter)
+
+
+TABLES = ("WithTaskTable", "WithOutboxTable")
+BOTH = " ".join(TABLES)
 
 
 def _refused(operation: str, code: str, message: str) -> AwsRefused:
@@ -54,20 +62,36 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stack_that_a_stopped_run_left_at_work_is_waited_for(state: str) -> None:
     stage = ScriptedStage(state, state, "CREATE_COMPLETE", "UPDATE_COMPLETE")
     assert stack_up(stage, {}) == "botte-prod is changed, without a queue"
-    assert stage.done == ["update_stack", "WithTable=true"]
+    assert stage.done == [f"update_stack {BOTH}"]
 
 
 @pytest.mark.parametrize("state", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"])
-def test_a_stack_that_cannot_be_changed_is_made_anew_and_its_table_is_kept(state: str) -> None:
+def test_a_stack_that_cannot_be_changed_is_made_anew_and_its_tables_are_kept(state: str) -> None:
     stage = ScriptedStage(state, state, "DELETE_IN_PROGRESS", None, "CREATE_COMPLETE")
     assert stack_up(stage, {}) == "botte-prod is made, without a queue"
-    assert stage.done == ["delete_stack", "create_stack", "WithTable=false"]
+    assert stage.done == ["delete_stack", "create_stack"]
 
 
 def test_a_table_that_is_being_deleted_is_made_again() -> None:
-    stage = ScriptedStage(None, "CREATE_COMPLETE", table="DELETING")
+    stage = ScriptedStage(None, "CREATE_COMPLETE", tasks="DELETING")
     assert stack_up(stage, {}) == "botte-prod is made, without a queue"
-    assert stage.done == ["table_not_exists", "create_stack", "WithTable=true"]
+    assert stage.done == ["table_not_exists", "create_stack WithTaskTable"]
+
+
+@pytest.mark.parametrize(
+    ("gone", "kept", "told"),
+    [
+        ({"tasks": None}, "WithOutboxTable", "botte-prod-tasks"),
+        ({"outbox": None}, "WithTaskTable", "botte-prod-outbox"),
+        ({"tasks": None, "outbox": None}, "", "botte-prod-tasks and botte-prod-outbox"),
+    ],
+)
+def test_a_stack_lets_go_of_a_table_that_was_deleted_and_makes_it_again(
+    gone: dict[str, None], kept: str, told: str
+) -> None:
+    stage = ScriptedStage("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE", **gone)
+    assert stack_up(stage, {}) == f"botte-prod has made {told} again, without a queue"
+    assert stage.done == [f"update_stack {kept}".strip(), f"update_stack {BOTH}"]
 
 
 def test_a_stack_that_fails_is_told_with_its_state() -> None:

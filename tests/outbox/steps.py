@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from botocore.exceptions import EndpointConnectionError
-
-from chalicelib.errors import Ambiguous, Unavailable
+from chalicelib.aws import ConditionFailed
+from chalicelib.errors import Ambiguous, TableAnswerLost, TableUnavailable, Unavailable
 
 Outcome = Literal["ok", "down", "wait", "lost", "cut"]
 When = Literal["before", "after"]
 CHAT_ID = 2137200685
+TELEGRAMS = ("sendMessage", "getMe")
 
 
 class Crash(BaseException):
@@ -22,23 +22,25 @@ class Crash(BaseException):
 
 
 class Clock:
-    """Epoch seconds that pass only when somebody sleeps."""
+    """Epoch seconds that pass only when somebody sleeps, or not even then."""
 
     def __init__(self) -> None:
         self.now = float(int(time.time()))
+        self.stands_still = False
 
     def __call__(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        self.now += seconds
+        self.now += 0.0 if self.stands_still else seconds
 
 
 @dataclass
 class Steps:
     """The calls that one process makes, and what happens at one of them.
 
-    crash_at: the process dies. fail_at: the table fails. pause_at: before this call, ``meanwhile`` happens elsewhere.
+    crash_at: the process dies. fail_at: from then on the table fails; where that is after the call, the call itself was
+    made. pause_at: before this call, ``meanwhile`` happens elsewhere.
     """
 
     crash_at: tuple[int, When] | None = None
@@ -64,19 +66,57 @@ class Steps:
         if self.crash_at == (number, when):
             self.dead = True
             raise Crash
-        if self.fail_at == (number, when) and self.done[number] != "sendMessage":
-            raise EndpointConnectionError(endpoint_url="http://table")
+        if self.fail_at is None or self.done[number] in TELEGRAMS:
+            return
+        if (number, when) == self.fail_at and when == "after":
+            raise TableAnswerLost("the answer was lost", retry_after=0.0)
+        if number > self.fail_at[0] or (number, when) == self.fail_at:
+            raise TableUnavailable("away", retry_after=0.0)
 
 
-class SteppedClient:
-    """A DynamoDB client whose every call is a step of its process."""
+class SteppedTable:
+    """A table whose every call is a step of its process. A read of several pages is one."""
 
-    def __init__(self, client: Any, steps: Steps) -> None:
-        self._client = client
+    def __init__(self, table: Any, steps: Steps, prefix: str = "") -> None:
+        self._table = table
         self._steps = steps
+        self._prefix = prefix
 
-    def __getattr__(self, operation: str) -> Callable[..., Any]:
-        return lambda **arguments: self._steps.take(operation, lambda: getattr(self._client, operation)(**arguments))
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            answer = getattr(self._table, method)(*given, **named)
+            return iter(list(answer)) if isinstance(answer, Iterator) else answer
+
+        def step(*given: Any, **named: Any) -> Any:
+            name = f"{self._prefix}{given[0]}" if method == "call" else method
+            return self._steps.take(name, lambda: call(*given, **named))
+
+        return step
+
+
+class TasksInMemory:
+    """The task table: what senders put, and how the relay takes it away."""
+
+    def __init__(self) -> None:
+        self.items: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def put(self, item: Mapping[str, Any]) -> None:
+        self.items[item["PK"]["S"], item["SK"]["S"]] = dict(item)
+
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        if operation == "scan":
+            return {"Items": list(self.items.values())}
+        assert operation == "delete_item"
+        key = (arguments["Key"]["PK"]["S"], arguments["Key"]["SK"]["S"])
+        item = self.items.get(key, {})
+        values = arguments.get("ExpressionAttributeValues", {})
+        for test in arguments["ConditionExpression"].split(" AND "):
+            name, _, value = test.partition(" = ")
+            absent = test.removeprefix("attribute_not_exists(").removesuffix(")")
+            if (item.get(name) != values[value]) if value else (absent in item):
+                raise ConditionFailed(item)
+        del self.items[key]
+        return {}
 
 
 class ScriptedTelegram:
@@ -97,7 +137,11 @@ class ScriptedTelegram:
     def texts(self) -> list[str]:
         return [text for _, text in self.arrivals]
 
-    def answer(self, fields: Mapping[str, object]) -> dict[str, Any]:
+    def answer(self, method: str, fields: Mapping[str, object]) -> dict[str, Any]:
+        if method == "getMe":
+            if self.otherwise in ("down", "wait"):
+                raise Unavailable("down")
+            return {}
         self.calls += 1
         outcome = self.script.popleft() if self.script else self.otherwise
         if outcome == "down":
@@ -122,5 +166,5 @@ class SteppedTelegram:
 
     def call(self, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None = None) -> dict[str, Any]:
         assert file is None
-        answer: dict[str, Any] = self._steps.take(method, lambda: self._telegram.answer(fields))
+        answer: dict[str, Any] = self._steps.take(method, lambda: self._telegram.answer(method, fields))
         return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from benchmarks.chaos.run import Storm, run
 from benchmarks.chaos.stage import Stage
 
 pytestmark = pytest.mark.timeout(180)
-CONTROL = Storm(seed=1, letters=80, kills=6, kill_interval=0.2, most_seconds=8)
+CONTROL = Storm(seed=1, letters=80, kills=6, kill_interval=0.2, most_seconds=8, deaths=0)
 
 
 @pytest.fixture(scope="module")
@@ -19,10 +20,11 @@ def stage() -> Iterator[Stage]:
         yield stage
 
 
-def test_in_a_storm_nothing_is_lost_and_groups_stay_in_order(stage: Stage) -> None:
-    verdict = run(stage, "app", Storm(seed=1, letters=100, kills=8, kill_interval=0.4, most_seconds=10))
+def test_in_a_storm_nothing_is_lost_or_left_and_groups_stay_in_order(stage: Stage) -> None:
+    storm = Storm(seed=1, letters=100, kills=8, kill_interval=0.4, most_seconds=8, calm_seconds=120)
+    verdict = run(stage, "app", storm)
     assert verdict.accepted > 0
-    assert verdict.kills > 0
+    assert verdict.kills > 2 * storm.deaths  # the batch that each queue brings again and again, and the storm's own
     assert verdict.holds, verdict
 
 
@@ -32,5 +34,12 @@ def test_a_consumer_that_acknowledges_first_is_found_to_lose(stage: Stage) -> No
 
 
 def test_a_consumer_of_whole_batches_is_found_to_send_twice(stage: Stage) -> None:
-    verdict = run(stage, "whole batch", CONTROL)
+    verdict = run(stage, "whole batch", replace(CONTROL, letters=300, kills=4, kill_interval=2))
     assert verdict.doubled > verdict.bound
+
+
+def test_a_queue_that_gives_up_too_soon_is_found_out(stage: Stage) -> None:
+    storm = Storm(seed=1, letters=20, kills=0, most_seconds=1, calm_seconds=5, deaths=5, max_receives=3)
+    verdict = run(stage, "app", storm)
+    assert verdict.dead_letters > 0
+    assert any(complaint.startswith("a dead letter") for complaint in verdict.complaints)

@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import pytest
 
-from tests.outbox.memory_table import MemoryTable
 from tests.outbox.steps import Outcome, Steps
 from tests.outbox.world import Process, World, image, queued
 
@@ -70,7 +69,7 @@ def every_minute(world: World, scheduled: Process) -> Iterator[int]:
 
 @pytest.mark.parametrize(("outage", "hours"), [("down", 24), ("wait", 6)])
 def test_a_day_without_telegram_loses_nothing(outage: Outcome, hours: int) -> None:
-    world = World(MemoryTable())
+    world = World()
     doors = Doors(world)
     world.telegram.otherwise = outage
     steps = Steps()

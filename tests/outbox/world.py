@@ -13,30 +13,44 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from chalicelib import http, records
-from chalicelib.invoke import send_invoked
-from chalicelib.outbox import Outbox
-from chalicelib.relay import LEASE_SECONDS, Relay
+from chalicelib.doors import http
+from chalicelib.doors.invoke import send_invoked
+from chalicelib.doors.queue import read_queue
+from chalicelib.doors.stream import Tasks
+from chalicelib.outbox.row import Row
+from chalicelib.outbox.table import Outbox
+from chalicelib.relay import Relay
+from chalicelib.relay.attempt import LEASE_SECONDS
 from chalicelib.settings import Parameters
 from tests.doors import queue_record, stream_record
-from tests.outbox.steps import CHAT_ID, Clock, ScriptedTelegram, SteppedClient, SteppedTelegram, Steps
+from tests.outbox.memory_table import MemoryTable
+from tests.outbox.steps import (
+    CHAT_ID,
+    Clock,
+    ScriptedTelegram,
+    SteppedTable,
+    SteppedTelegram,
+    Steps,
+    TasksInMemory,
+)
 
 LAMBDA_SECONDS = 60.0
+REDELIVER_SECONDS = 90.0
 _PARAMETERS = {"telegram-bot-token": "1:a", "http-api-token": "t", "telegram-chats": json.dumps({"default": CHAT_ID})}
 
 
 class Process:
     """The four doors and the schedule, in a process that has just been started."""
 
-    def __init__(self, world: World, steps: Steps) -> None:
+    def __init__(self, world: World, steps: Steps, chance: random.Random) -> None:
         self.steps = steps
         self._clock = clock = world.clock
-        client = SteppedClient(world.client, steps)
         self.parameters = Parameters("/p", lambda names: {name: _PARAMETERS[name[3:]] for name in names}, clock=clock)
-        self.outbox = Outbox(world.table_name, lambda: client)
+        self.outbox = Outbox(SteppedTable(world.table, steps), clock=clock, sleep=clock.sleep)
+        self.tasks = Tasks(SteppedTable(world.tasks, steps, "tasks "), clock=clock)  # type: ignore[arg-type]
         sender = SteppedTelegram(world.telegram, steps)
         self.relay = Relay(
-            sender, self.outbox, self.parameters, clock=clock, sleep=clock.sleep, random=world.random.randbytes
+            sender, self.outbox, self.parameters, clock=clock, sleep=clock.sleep, random=chance.randbytes
         )
 
     @property
@@ -52,44 +66,45 @@ class Process:
         return send_invoked(self.relay, message, request_id, self.deadline)
 
     def stream(self, *images: Mapping[str, Any]) -> None:
+        """A batch of the stream. An item's place in it is that of its sort key among the items of a test."""
         batch = [stream_record(image) for image in images]
-        self.relay.take(records.from_stream(batch, self.outbox.get), deadline=self.deadline)
+        for record, image in zip(batch, images, strict=True):
+            record["dynamodb"]["SequenceNumber"] = str(int.from_bytes(image["SK"]["S"].encode(), "big"))
+        self.relay.take(self.tasks.read_stream(batch), deadline=self.deadline)
 
     def queue(self, *batch: Mapping[str, Any]) -> None:
-        self.relay.take(records.from_queue(batch), deadline=self.deadline)
+        self.relay.take(read_queue(batch), deadline=self.deadline)
 
     def redeliver(self) -> None:
-        self.relay.redeliver(deadline=self.deadline)
+        self.relay.redeliver(deadline=self._clock() + REDELIVER_SECONDS)
+
+    def sweep(self) -> None:
+        self.relay.take(self.tasks.sweep(), deadline=self.deadline)
 
 
 class World:
-    """A table, a clock, a Telegram, and processes that come and go. client: a DynamoDB client, or a MemoryTable."""
+    """Two tables, a clock, a Telegram, and processes that come and go. table: the outbox's, in memory or a real one."""
 
-    def __init__(self, client: Any, table_name: str = "tasks") -> None:
-        self.client = client
-        self.table_name = table_name
+    def __init__(self, table: Any = None) -> None:
+        self.table = MemoryTable() if table is None else table
+        self.tasks = TasksInMemory()
         self.clock = Clock()
         self.random = random.Random(1)
         self.telegram = ScriptedTelegram(self.clock)
-        self._clear()
 
-    def process(self, steps: Steps | None = None) -> Process:
-        return Process(self, steps or Steps())
+    def process(self, steps: Steps | None = None, chance: random.Random | None = None) -> Process:
+        return Process(self, steps or Steps(), chance or self.random)
 
     def put(self, *images: Mapping[str, Any]) -> None:
         for image in images:
-            self.client.put_item(TableName=self.table_name, Item=image)
+            self.tasks.put(image)
 
-    def rows(self) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = self.client.scan(TableName=self.table_name, ConsistentRead=True)["Items"]
-        return items
+    def rows(self) -> list[Row]:
+        """The rows of messages."""
+        return [row for row in self.table.scan() if row.status is not None]
 
-    def owed(self) -> list[dict[str, Any]]:
-        return [row for row in self.rows() if "DueTs" in row]
-
-    def _clear(self) -> None:
-        for row in self.rows():
-            self.client.delete_item(TableName=self.table_name, Key={"PK": row["PK"], "SK": row["SK"]})
+    def owed(self) -> list[Row]:
+        return [row for row in self.rows() if row.owes]
 
     def settle(self, runs: int = 40) -> None:
         """Lets the schedule run, with new processes and far apart, until nothing is owed."""

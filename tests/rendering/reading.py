@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-from chalicelib.rendering import Part
+from chalicelib.telegram.rendering import Part
 from tools.dev.fake_telegram import html_markup, markdown_markup
 from tools.dev.fake_telegram.markup import Entity, utf16_length
 

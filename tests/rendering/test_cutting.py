@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib import cutting, rendering
-from chalicelib.message import Message
+from chalicelib.contract.message import Message
+from chalicelib.telegram import cutting, rendering
 from tests.rendering.reading import fields, looks, mode, read, visible
 from tests.rendering.samples import HTML_GARBAGE, MARKDOWN_GARBAGE, html_texts, markdown_texts
 from tools.dev.fake_telegram.markup import ParseError, utf16_length

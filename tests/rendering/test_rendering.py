@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from chalicelib.message import Message
-from chalicelib.rendering import Part, render
+from chalicelib.contract.message import Message
+from chalicelib.telegram.rendering import Part, render
 from tests.rendering.reading import fields, mode, read
 from tools.dev.fake_telegram.markup import utf16_length
 

@@ -22,7 +22,7 @@ KEY = {"PK": {"S": "BOTTE_MESSAGE"}, "SK": {"S": "1"}}
 
 def test_the_stack_and_the_parameters_are_those_of_the_project(aws: EmbeddedAws, resources: Resources) -> None:
     table = aws.client("dynamodb").describe_table(TableName="botte-local-tasks")["Table"]
-    assert resources.table_name == "botte-local-tasks"
+    assert (resources.table_name, resources.outbox_table_name) == ("botte-local-tasks", "botte-local-outbox")
     assert resources.stream_arn == table["LatestStreamArn"]
     assert table["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
     assert resources.queue_url.startswith(aws.url)
@@ -83,6 +83,8 @@ def test_calls_are_counted_by_operation(aws: EmbeddedAws, resources: Resources) 
     }
     assert aws.calls.by_operation() == expected
     assert aws.calls.of("DynamoDB") == 2
+    assert aws.calls.of("DynamoDB", resources.table_name) == 2
+    assert aws.calls.of("DynamoDB", resources.outbox_table_name) == 0
     assert requests.get(f"{aws.url}/_botte/calls", timeout=30).json() == expected
     assert requests.delete(f"{aws.url}/_botte/calls", timeout=30).status_code == 204
     assert aws.calls.by_operation() == {}
@@ -105,7 +107,8 @@ def test_any_sdk_is_led_there_by_environment_variables(
 ) -> None:
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
-    assert boto3.Session().client("dynamodb").list_tables()["TableNames"] == [resources.table_name]
+    tables = boto3.Session().client("dynamodb").list_tables()["TableNames"]
+    assert set(tables) == {resources.outbox_table_name, resources.table_name}
 
 
 def test_a_long_poll_waits_for_a_message_and_holds_up_nobody(aws: EmbeddedAws, resources: Resources) -> None:

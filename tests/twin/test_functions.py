@@ -196,13 +196,27 @@ def test_an_asynchronous_invoke_that_fails_is_tried_three_times_with_one_request
         raise RuntimeError("always")
 
     recorder.respond["message"] = spoil
+    given_up: queue.Queue[str] = queue.Queue()
+    functions.on_failure = given_up.put
     functions.invoke("botte-local-message", b'{"text": "as it came", "n": 1}', invocation_type="Event")
     calls = recorder.wait_for("message", lambda calls: len(calls) == 3)
     last_line = [log.get(timeout=30).getMessage() for _ in range(4)][-1]
+    record = json.loads(given_up.get(timeout=30))
     functions.stop()
     assert len({context.aws_request_id for _, context in calls}) == 1
     assert len(recorder.calls("message")) == 3
-    assert "dropped after 3 attempts" in last_line
+    assert "given up after 3 attempts" in last_line
+    assert record["requestContext"] == {
+        "requestId": calls[0][1].aws_request_id,
+        "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:botte-local-message:$LATEST",
+        "condition": "RetriesExhausted",
+        "approximateInvokeCount": 3,
+    }
+    assert record["requestPayload"] == {"text": "as it came", "n": 1}
+    assert (record["responsePayload"]["errorType"], record["responsePayload"]["errorMessage"]) == (
+        "RuntimeError",
+        "always",
+    )
 
 
 def test_an_asynchronous_invoke_stops_at_its_first_success(recorder: Recorder) -> None:

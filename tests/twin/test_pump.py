@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
@@ -217,12 +218,15 @@ def test_a_queue_message_that_always_fails_ends_in_the_dead_letter_queue(
     aws: EmbeddedAws, resources: Resources, start_pump: StartPump, recorder: Recorder
 ) -> None:
     sqs = aws.client("sqs")
-    sqs.set_queue_attributes(QueueUrl=resources.queue_url, Attributes={"VisibilityTimeout": "0"})
+    dead = sqs.get_queue_url(QueueName="botte-local-messages-dead-letter")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5})
+    attributes = {"VisibilityTimeout": "0", "RedrivePolicy": redrive}
+    sqs.set_queue_attributes(QueueUrl=resources.queue_url, Attributes=attributes)
     recorder.respond["sqs_message"] = lambda _event, _context: 1 / 0
     start_pump(poll_interval=0.05)
     sqs.send_message(QueueUrl=resources.queue_url, MessageBody="poison")
     recorder.wait_for_records("sqs_message", 5)
-    dead = sqs.get_queue_url(QueueName="botte-local-messages-dead-letter")["QueueUrl"]
     [message] = sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=20)["Messages"]
     assert message["Body"] == "poison"
     counts = [record["attributes"]["ApproximateReceiveCount"] for record in recorder.records("sqs_message")]

@@ -2,7 +2,7 @@
 
     python -m tools.dev.aws --port 4566
 
-runs it alone, with Botte's table, queue and parameters, until it is interrupted. moto keeps its state in the process,
+runs it alone, with Botte's tables, queue and parameters, until it is interrupted. moto keeps its state in the process,
 so there is one embedded AWS in a process at a time, and it starts empty.
 """
 
@@ -65,6 +65,7 @@ class Resources:
     """What the CloudFormation stack made."""
 
     table_name: str
+    outbox_table_name: str
     stream_arn: str
     queue_url: str
 
@@ -161,7 +162,7 @@ class EmbeddedAws:
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         queue = self.client("sqs", counted=False).get_queue_url(QueueName="botte-local-messages")
         table_name = outputs["TaskStreamArn"].split("/")[1]
-        return Resources(table_name, outputs["TaskStreamArn"], queue["QueueUrl"])
+        return Resources(table_name, outputs["OutboxTableName"], outputs["TaskStreamArn"], queue["QueueUrl"])
 
     def _app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -195,7 +196,7 @@ class EmbeddedAws:
     def _answer_moto(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         body: bytes = environ["wsgi.input"].read()
         operation = operation_name(environ, body)
-        self._count(environ, operation)
+        self._count(environ, operation, _table_name(operation, body))
         if operation == "SQS.ReceiveMessage" and "HTTP_X_AMZ_TARGET" in environ:
             status, headers, content = self._receive_message(environ, body)
         else:
@@ -234,9 +235,15 @@ class EmbeddedAws:
                 close()
         return answer[0], answer[1], content
 
-    def _count(self, environ: Environ, operation: str) -> None:
+    def _count(self, environ: Environ, operation: str, table: str | None = None) -> None:
         if _UNCOUNTED not in environ.get("HTTP_USER_AGENT", ""):
-            self.calls.count(operation)
+            self.calls.count(operation, table)
+
+
+def _table_name(operation: str, body: bytes) -> str | None:
+    """The table of an operation of DynamoDB's that has one."""
+    name: str | None = json.loads(body).get("TableName") if operation.startswith("DynamoDB.") else None
+    return name
 
 
 def _forget() -> None:

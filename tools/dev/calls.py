@@ -7,23 +7,28 @@ from collections import Counter
 
 
 class Calls:
-    """A counter by operation, such as `{"DynamoDB.UpdateItem": 2, "SSM.GetParameters": 1}`."""
+    """A counter by operation, such as `{"DynamoDB.UpdateItem": 2, "SSM.GetParameters": 1}`, and by table."""
 
     def __init__(self) -> None:
-        self._counter: Counter[str] = Counter()
+        self._counter: Counter[tuple[str, str | None]] = Counter()
         self._lock = threading.Lock()
 
-    def count(self, operation: str) -> None:
+    def count(self, operation: str, table: str | None = None) -> None:
         with self._lock:
-            self._counter[operation] += 1
+            self._counter[operation, table] += 1
 
-    def by_operation(self) -> dict[str, int]:
+    def by_operation(self, table: str | None = None) -> dict[str, int]:
+        """All calls, or those on one table."""
+        counted: Counter[str] = Counter()
         with self._lock:
-            return dict(sorted(self._counter.items()))
+            for (operation, of), number in self._counter.items():
+                if table in (None, of):
+                    counted[operation] += number
+        return dict(sorted(counted.items()))
 
-    def of(self, service: str) -> int:
-        """All calls to one service: `of("DynamoDB")`."""
-        return sum(n for operation, n in self.by_operation().items() if operation.startswith(service + "."))
+    def of(self, service: str, table: str | None = None) -> int:
+        """All calls to one service, or those on one table: `of("DynamoDB")`."""
+        return sum(n for operation, n in self.by_operation(table).items() if operation.startswith(service + "."))
 
     def reset(self) -> None:
         with self._lock:

@@ -79,6 +79,9 @@ class Functions:
     Args:
         timeout_seconds: the functions' timeout, which the context counts down from.
         async_retry_delays: seconds before each retry of an asynchronous invocation that failed.
+
+    Attributes:
+        on_failure: is given the record, as JSON, of an asynchronous invocation that failed each time; it may not raise.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Functions:
         memory_limit_in_mb: int = 256,
         async_retry_delays: tuple[float, ...] = (60.0, 120.0),
     ) -> None:
+        self.on_failure: Callable[[str], None] | None = None
         self.prefix = f"{app.app_name}-{stage}"
         names = [function.name for function in app.pure_lambda_functions] + [
             source.name for source in app.event_sources
@@ -163,7 +167,9 @@ class Functions:
             if answer.function_error and retries < len(self._async_retry_delays):
                 self._run_async(name, handler, text, request_id, retries=retries + 1)
             elif answer.function_error:
-                _logger.error("%s: request %s is dropped after %d attempts", name, request_id, retries + 1)
+                _logger.error("%s: request %s is given up after %d attempts", name, request_id, retries + 1)
+                if self.on_failure is not None:
+                    self.on_failure(_failure_record(name, text, request_id, retries + 1, answer))
 
         self._delayed.submit(attempt, self._async_retry_delays[retries - 1] if retries else 0.0)
 
@@ -184,6 +190,28 @@ class Functions:
             with self._idle:
                 self._running -= 1
                 self._idle.notify_all()
+
+
+def _failure_record(name: str, text: str, request_id: str, attempts: int, answer: Answer) -> str:
+    """What an on-failure destination is told.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    """
+    now = datetime.datetime.now(datetime.timezone.utc)
+    record = {
+        "version": "1.0",
+        "timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": function_arn(name, "$LATEST"),
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": attempts,
+        },
+        "requestPayload": json.loads(text) if text else None,
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": answer.function_error},
+        "responsePayload": json.loads(answer.body),
+    }
+    return json.dumps(record)
 
 
 def split_function_name(function: str) -> tuple[str, str | None]:

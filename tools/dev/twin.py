@@ -7,9 +7,10 @@ import logging
 import os
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
@@ -104,10 +105,18 @@ class Twin:
             memory_limit_in_mb=self._config.lambda_memory_size,
         )
         self._running.callback(functions.stop, timeout=0.5)
+        functions.on_failure = self._keep_failure
         self._aws.functions = functions
         pump = Pump(self._app, functions, self._aws, schedule_interval=SCHEDULE_INTERVAL)
         self._running.callback(pump.stop, timeout=0.5)
         pump.start()
+
+    def _keep_failure(self, record: str) -> None:
+        """The on-failure destination of async invokes, which `make deploy` sets on AWS."""
+        sqs = self._aws.client("sqs", counted=False)
+        with suppress(BotoCoreError, ClientError):  # the end of the twin
+            url = sqs.get_queue_url(QueueName="botte-local-failures")["QueueUrl"]
+            sqs.send_message(QueueUrl=url, MessageBody=record)
 
     def _open_http_door(self) -> None:
         door = HttpDoor(self._app, self._config, self._ports.http.release())
@@ -142,17 +151,18 @@ class Twin:
         )
         if invoked["StatusCode"] != 204:
             return f"the function botte-local-message answers {invoked['StatusCode']}"
-        self._aws.client("dynamodb", counted=False).describe_table(TableName=self.resources.table_name)
+        for table in (self.resources.table_name, self.resources.outbox_table_name):
+            self._aws.client("dynamodb", counted=False).describe_table(TableName=table)
         self._aws.client("sqs", counted=False).get_queue_attributes(QueueUrl=self.resources.queue_url)
         return None
 
     def _statuses(self) -> dict[str, int]:
-        """How many messages are pending and failed in the task table."""
+        """How many messages are pending and failed in the outbox."""
         pages = (
             self._aws.client("dynamodb", counted=False)
             .get_paginator("scan")
             .paginate(
-                TableName=self.resources.table_name,
+                TableName=self.resources.outbox_table_name,
                 ProjectionExpression="#s",
                 ExpressionAttributeNames={"#s": "Status"},
             )

@@ -35,9 +35,9 @@ def _run(given: argparse.Namespace, stage: Stage) -> int:
     console = Console(assume_yes=getattr(given, "yes", False))
     match given.command:
         case "failed":
-            return list_failed(stage.outbox(), stage.name)
+            return list_failed(stage)
         case "redrive":
-            return redrive(stage.outbox(), stage.name, given.id)
+            return redrive(stage, given.id)
         case "deploy":
             return show_plan(stage, console) if given.dry_run else Deployment(stage, console, _options(given)).run()
         case "doctor":
@@ -47,7 +47,7 @@ def _run(given: argparse.Namespace, stage: Stage) -> int:
         case "logs":
             return show_logs(stage, given.since)
         case "destroy":
-            return destroy(stage, console, with_table=given.table)
+            return destroy(stage, console, with_tables=given.table)
     if given.action == "set":
         return set_webhook(stage, given.url)
     return show_webhook(stage) if given.action == "info" else delete_webhook(stage)
@@ -69,18 +69,18 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     deploy = commands.add_parser("deploy", help="from nothing, or from any state, to a stage that works")
     deploy.add_argument("--dry-run", action="store_true", help="only show what would be done, and the IAM policies")
-    deploy.add_argument("--recovery", choices=["on", "off"], help="point-in-time recovery of the table (it costs)")
+    deploy.add_argument("--recovery", choices=["on", "off"], help="point-in-time recovery of the tables (it costs)")
     deploy.add_argument("--alarms", metavar="EMAIL|on|off", help="alarms on failing functions and waiting messages")
     commands.add_parser("doctor", help="check every part of a stage, and tell what mends it")
     rotate = commands.add_parser("rotate-token", help="a new HTTP API token, live beside the old one until that goes")
     logs = commands.add_parser("logs", help="what the functions logged")
     logs.add_argument("--since", default="1h", help="30m, 2h, 7d (default: %(default)s)")
-    destroy = commands.add_parser("destroy", help="take a stage away; its table stays")
-    destroy.add_argument("--table", action="store_true", help="delete the table too, and all messages with it")
+    destroy = commands.add_parser("destroy", help="take a stage away; its tables stay")
+    destroy.add_argument("--table", action="store_true", help="delete the tables too, and all messages with them")
     for command in (rotate, destroy):
         command.add_argument("--yes", action="store_true", help="do not ask")
-    commands.add_parser("failed", help="list the messages that were parked, with the reason")
-    redrive = commands.add_parser("redrive", help="send parked messages again, and those that no event ever brought")
+    commands.add_parser("failed", help="list the messages that were parked or given up, with the reason")
+    redrive = commands.add_parser("redrive", help="send them again")
     redrive.add_argument("--id", help="only this message")
     webhook = commands.add_parser("webhook", help="what people write to the bot: /echo, /status")
     webhook.add_argument("action", choices=["set", "info", "delete"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.errors import BotteError
 from chalicelib.settings import BOT_TOKEN
-from chalicelib.telegram import Telegram
+from chalicelib.telegram.bot_api import Telegram
 from tools.ops.stage import Stage, StageError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email.utils
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,36 +106,26 @@ def check_webhook(stage: Stage) -> Iterator[Finding]:
         yield Finding("webhook", f"{info.get('pending_update_count', 0)} updates wait")
 
 
-def check_table(stage: Stage) -> Iterator[Finding]:
-    """Whether the table, its stream, its time to live and its two indexes are as the relay needs them."""
+def check_tables(stage: Stage) -> Iterator[Finding]:
+    """Whether the two tables, their times to live, the stream of the one and the indexes of the other are there."""
     mend = make("deploy", stage)
-    answer = stage.find("dynamodb", "describe_table", TableName=stage.table_name)
-    if answer is None:
-        yield Finding("table", f"{stage.table_name} does not exist", mend)
-        return
-    table = answer["Table"]
-    stream = table.get("StreamSpecification", {})
-    if not stream.get("StreamEnabled"):
-        yield Finding("table", f"{stage.table_name} has no stream", mend)
-    elif stream.get("StreamViewType") not in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
-        yield Finding("table", f"its stream carries {stream.get('StreamViewType')} and not NEW_IMAGE", mend)
-    else:
-        yield Finding("table", f"{stage.table_name}, {table['TableStatus']}, stream {stream['StreamViewType']}")
-    if not stage.is_local:  # the twin's table keeps every row
-        ttl = stage.call("dynamodb", "describe_time_to_live", TableName=stage.table_name)["TimeToLiveDescription"]
-        on = ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-        yield Finding("table", f"time to live is {'on' if on else 'off'}", None if on else mend)
-    indexes: dict[str, Any] = {each["IndexName"]: each for each in table.get("GlobalSecondaryIndexes", [])}
-    indexes |= {each["IndexName"]: each for each in table.get("LocalSecondaryIndexes", [])}
-    missing = [name for name in ("due", "unsent") if name not in indexes]
-    anew = f"{make('destroy', stage)} TABLE=1 && {mend}"
-    yield Finding("index", f"missing: {', '.join(missing)}" if missing else "due and unsent", anew if missing else None)
+    for name in (stage.task_table_name, stage.outbox_table_name):
+        answer = stage.find("dynamodb", "describe_table", TableName=name)
+        if answer is None:
+            yield Finding("table", f"{name} does not exist", mend)
+            continue
+        table = answer["Table"]
+        yield _stream(table, mend) if name == stage.task_table_name else _indexes(table, stage)
+        if not stage.is_local:  # the twin's tables keep every row
+            ttl = stage.call("dynamodb", "describe_time_to_live", TableName=name)["TimeToLiveDescription"]
+            on = ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+            yield Finding("table", f"{name}, time to live is {'on' if on else 'off'}", None if on else mend)
 
 
 def check_backlog(stage: Stage) -> Iterator[Finding]:
     """Whether something waits for longer than it should, or was given up."""
     outbox, now = stage.outbox(), time.time()
-    overdue = sum(1 for _ in outbox.due(now - _OVERDUE_SECONDS))
+    overdue = sum(1 for chat in outbox.chats() for _ in outbox.due(chat, now - _OVERDUE_SECONDS))
     told = f"{overdue} messages are overdue by more than {_OVERDUE_SECONDS / 60:.0f} minutes"
     yield Finding("backlog", told, make("logs", stage) if overdue else None)
     parked = outbox.count().failed
@@ -149,6 +139,24 @@ def run_check(stage: Stage, part: str, check: Check) -> list[Finding]:
     except (StageError, TableUnavailable) as error:
         mend = "make run" if stage.is_local else make("deploy", stage)
         return [Finding(part, str(error).splitlines()[0], mend)]
+
+
+def _stream(table: Mapping[str, Any], mend: str) -> Finding:
+    name, stream = table["TableName"], table.get("StreamSpecification", {})
+    if not stream.get("StreamEnabled"):
+        return Finding("table", f"{name} has no stream", mend)
+    if stream.get("StreamViewType") not in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
+        return Finding("table", f"the stream of {name} carries {stream.get('StreamViewType')} and not NEW_IMAGE", mend)
+    return Finding("table", f"{name}, {table['TableStatus']}, stream {stream['StreamViewType']}")
+
+
+def _indexes(table: Mapping[str, Any], stage: Stage) -> Finding:
+    found = {each["IndexName"] for kind in ("Global", "Local") for each in table.get(f"{kind}SecondaryIndexes", [])}
+    name, missing = table["TableName"], [each for each in ("due", "unsent") if each not in found]
+    if missing:
+        anew = f"{make('destroy', stage)} TABLE=1 && {make('deploy', stage)}"
+        return Finding("table", f"{name} lacks the index {' and '.join(missing)}", anew)
+    return Finding("table", f"{name}, {table['TableStatus']}, indexes due and unsent")
 
 
 def _is_of_the_clock(error: str) -> bool:

@@ -73,7 +73,7 @@ def check_roles(stage: Stage) -> Iterator[Finding]:
 def check_mappings(stage: Stage) -> Iterator[Finding]:
     """Whether the stream and the queue have one mapping each, which is on and as it should be."""
     mend = make("deploy", stage)
-    answer = stage.find("dynamodb", "describe_table", TableName=stage.table_name)
+    answer = stage.find("dynamodb", "describe_table", TableName=stage.task_table_name)
     arn = answer["Table"].get("LatestStreamArn") if answer else None
     found = find_mappings(stage, "dynamodb_message")
     right = [each for each in found if each["EventSourceArn"] == arn]
@@ -127,7 +127,7 @@ def check_queues(stage: Stage) -> Iterator[Finding]:
     """Whether anything was given up by AWS."""
     names = {stage.failures_queue: "failures queue"}
     if stage.queue_name:
-        names[f"{stage.queue_name}-dead-letter"] = "dead-letter queue"
+        names[stage.dead_letter_queue] = "dead-letter queue"
     for name, told in names.items():
         url = stage.find("sqs", "get_queue_url", QueueName=name)
         if url is None:
@@ -135,8 +135,7 @@ def check_queues(stage: Stage) -> Iterator[Finding]:
             continue
         arguments: dict[str, Any] = {"QueueUrl": url["QueueUrl"], "AttributeNames": ["ApproximateNumberOfMessages"]}
         count = int(stage.call("sqs", "get_queue_attributes", **arguments)["Attributes"]["ApproximateNumberOfMessages"])
-        look = f"aws sqs receive-message --queue-url {url['QueueUrl']}"
-        yield Finding("queue", f"{count} in the {told} {name}", look if count else None)
+        yield Finding("queue", f"{count} in the {told} {name}", make("redrive", stage) if count else None)
 
 
 def _may_be_called_by(principal: str, stage: Stage, handler: str) -> bool:

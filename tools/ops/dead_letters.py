@@ -1,61 +1,105 @@
-"""The messages that were parked: what they are, why they were refused, and sending them again."""
+"""The messages that were parked or given up: what they are, why, and sending them again."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from collections import Counter
 from datetime import datetime, timezone
 
-from chalicelib.errors import InvalidTask, TableUnavailable
-from chalicelib.outbox import NotClaimed, Outbox
-from chalicelib.row import KEPT_FAILED, Row
-from chalicelib.task import from_attribute
-from tools.ops.stage import StageError
+from chalicelib.errors import TableUnavailable, redact
+from chalicelib.outbox import states
+from chalicelib.outbox.row import KEPT_FAILED, Key, Row
+from chalicelib.outbox.table import NotApplied, Outbox
+from tools.ops.given_up import GivenUp, visit
+from tools.ops.stage import Stage, StageError
 
 _SHOWN_CHARACTERS = 60
 
 
-def list_failed(outbox: Outbox, stage: str) -> int:
-    """Prints a line for each parked message, and how many there are."""
-    rows = _read(outbox, "FAILED")
+def list_failed(stage: Stage) -> int:
+    """Prints a line for each message that was parked or given up, and how many there are. Raises StageError."""
+    rows = _parked(stage.outbox())
     for row in rows:
-        print(f"{_parked_at(row)}  {_line(row.key.sort)}  {_line(str(row.last_error))}  {_text(row)!r}")
-    print(_count(len(rows), "is", "are", f"parked on {stage}"))
+        parked_ts = float(row.item["ExpirationTs"]["N"]) - KEPT_FAILED
+        _show(parked_ts, row.key.sort, str(row.last_error), row.body or "")
+    print(_count(len(rows), "is", "are", f"parked on {stage.name}"))
+    queues: Counter[str] = Counter()
+
+    def show(found: GivenUp) -> bool:
+        if not queues[found.queue]:
+            print(f"\nGiven up by AWS, in {found.queue}:")
+        queues[found.queue] += 1
+        _show(found.sent_ts, found.id, found.reason, found.body)
+        return False
+
+    visit(stage, show)
+    for queue, count in queues.items():
+        print(_count(count, "lies", "lie", f"in {queue}; make redrive STAGE={stage.name} takes them back"))
     return 0
 
 
-def redrive(outbox: Outbox, stage: str, id: str | None) -> int:
-    """Makes parked messages due, or one of them, and those that no event ever brought; tells how many."""
-    rows = [row for row in _read(outbox, "FAILED", None) if id in (None, row.key.sort)]
+def redrive(stage: Stage, id: str | None) -> int:
+    """Makes parked messages due, and takes back what AWS gave up, or one of them; tells how many. Raises StageError."""
+    outbox = stage.outbox()
+    rows = [row for row in _parked(outbox) if id in (None, row.key.sort)]
     count = sum(_make_due(outbox, row) for row in rows)
-    if id is not None and not rows:
-        print(f"ID: no message {id!r} is parked on {stage}", file=sys.stderr)
+    found = len(rows)
+
+    def take_back(given_up: GivenUp) -> bool:
+        nonlocal count, found
+        if id not in (None, given_up.id):
+            return False
+        found += 1
+        if note := given_up.note or _known(outbox, given_up):
+            print(f"{_line(given_up.id)}: nothing is sent, {note}")
+            return True
+        if given_up.again is None:
+            print(f"{_line(given_up.id)}: stays in {given_up.queue}, {_line(given_up.reason)}", file=sys.stderr)
+            return False
+        service, operation, arguments = given_up.again
+        stage.call(service, operation, **arguments)
+        count += 1
+        return True
+
+    visit(stage, take_back)
+    if id is not None and not found:
+        print(f"ID: no message {id!r} is parked on {stage.name}", file=sys.stderr)
         return 1
-    print(_count(count, "is", "are", f"sent again on {stage}, within a minute"))
+    print(_count(count, "is", "are", f"sent again on {stage.name}, within a minute"))
     return 0
 
 
 def _make_due(outbox: Outbox, row: Row) -> bool:
     try:
-        if row.status is None:
-            outbox.adopt(row.key, now=time.time())
-        else:
-            outbox.redrive(row.key, now=time.time())
-    except NotClaimed:
-        return False  # a door or the schedule was quicker
+        outbox.apply(row.key, states.redrive(row, now=time.time()))
+    except NotApplied:
+        return False  # somebody else was quicker
+    except TableUnavailable as error:
+        raise StageError(error.reason) from None
     return True
 
 
-def _read(outbox: Outbox, *statuses: str | None) -> list[Row]:
+def _known(outbox: Outbox, given_up: GivenUp) -> str | None:
+    """Says so where a function came as far as the outbox: then what becomes of the message is told there."""
     try:
-        return sorted(outbox.scan(*statuses), key=lambda row: row.key)
+        row = outbox.get(Key.of_id(given_up.id))
+    except TableUnavailable as error:
+        raise StageError(error.reason) from None
+    return f"the outbox has it: {row.status}" if row is not None and row.status else None
+
+
+def _parked(outbox: Outbox) -> list[Row]:
+    try:
+        return sorted(outbox.scan("FAILED"), key=lambda row: row.key)
     except TableUnavailable as error:
         raise StageError(error.reason) from None
 
 
-def _parked_at(row: Row) -> str:
-    at = float(row.item["ExpirationTs"]["N"]) - KEPT_FAILED
-    return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
+def _show(ts: float, id: str, reason: str, body: str) -> None:
+    at = datetime.fromtimestamp(ts, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
+    print(f"{at}  {_line(id)}  {_line(redact(reason))}  {_words(body)!r}")
 
 
 def _line(text: str) -> str:
@@ -63,15 +107,13 @@ def _line(text: str) -> str:
     return repr(text)[1:-1]
 
 
-def _text(row: Row) -> str:
+def _words(body: str) -> str:
     """The beginning of what the sender wrote."""
-    payload: object = row.raw_body
-    if "Payload" in row.item:
-        try:
-            payload = from_attribute(row.item["Payload"], "Payload")
-        except InvalidTask:
-            payload = row.item["Payload"]
-    text = str(payload.get("text") if isinstance(payload, dict) else payload)
+    try:
+        text = json.loads(body)["text"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        text = None
+    text = text if isinstance(text, str) else body
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 

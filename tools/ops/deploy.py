@@ -9,10 +9,10 @@ from tools.ops.console import Console
 from tools.ops.deployed import find_api, write_deployed_file
 from tools.ops.doors import send_through_each_door
 from tools.ops.enrol import ensure_bot_token, ensure_chat, ensure_http_token
-from tools.ops.mappings import adopt_forgotten, remove_stale_mappings, tune_mappings
+from tools.ops.mappings import remove_stale_mappings, tune_mappings
 from tools.ops.package import app_digest, chalice_deploy
 from tools.ops.preflight import check_preflight
-from tools.ops.stack import ensure_table, stack_up
+from tools.ops.stack import ensure_tables, stack_up
 from tools.ops.stage import Stage, StageError
 from tools.ops.tuning import throttle, tune_functions
 
@@ -20,8 +20,8 @@ PATIENCE_SECONDS = 120.0  # with a door that was made a moment ago
 
 STEPS = (
     ("check", "the credentials, the region, and that this Python is a Lambda runtime"),
-    ("stack", "the CloudFormation stack: table, failures queue, and the queue if the stage names one"),
-    ("table", "its stream and its time to live"),
+    ("stack", "the CloudFormation stack: tables, failures queue, and the queue if the stage names one"),
+    ("tables", "the stream of the one, and the time to live of both"),
     ("bot", "its token: asked for once, checked with getMe, stored as a SecureString"),
     ("chat", "found by what is written to the bot, and stored"),
     ("HTTP token", "made, and stored as a SecureString"),
@@ -52,14 +52,14 @@ class Deployment:
         steps: dict[str, Callable[[], str]] = {
             "check": lambda: check_preflight(stage),
             "stack": lambda: stack_up(stage, self._options),
-            "table": self._table,
+            "tables": self._tables,
             "bot": lambda: ensure_bot_token(stage, console),
             "chat": lambda: ensure_chat(stage, console),
             "HTTP token": lambda: ensure_http_token(stage),
             "found": lambda: f"{write_deployed_file(stage)} things that were deployed before",
             "stale": self._stale,
             "functions": lambda: chalice_deploy(stage, self._stream_arn),
-            "mappings": self._mappings,
+            "mappings": lambda: tune_mappings(stage),
             "logs": lambda: tune_functions(stage),
             "API": lambda: throttle(stage),
         }
@@ -73,19 +73,14 @@ class Deployment:
         except StageError as error:
             raise StageError(f'deploy stopped at "{name}": {error}\n{self._again()}') from None
 
-    def _table(self) -> str:
-        self._stream_arn, told = ensure_table(self._stage, self._options)
+    def _tables(self) -> str:
+        self._stream_arn, told = ensure_tables(self._stage, self._options)
         return told
 
     def _stale(self) -> str:
         told = remove_stale_mappings(self._stage, self._stream_arn)
         write_deployed_file(self._stage)
         return f"mappings to what is no longer there: {told}"
-
-    def _mappings(self) -> str:
-        told = tune_mappings(self._stage)
-        adopted = adopt_forgotten(self._stage)
-        return f"{told}; {adopted} items from before are sent now" if adopted else told
 
     def _doors(self) -> int:
         stage = self._stage

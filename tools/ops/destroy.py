@@ -1,4 +1,4 @@
-"""Takes a stage away. The table, and with it every message, stays unless it is named; nothing else does."""
+"""Takes a stage away. The tables, and with them every message, stay unless they are named; nothing else does."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tools.ops.tuning import log_group
 from tools.ops.webhook import PATH
 
 
-def destroy(stage: Stage, console: Console, *, with_table: bool) -> int:
+def destroy(stage: Stage, console: Console, *, with_tables: bool) -> int:
     """Asks for the stage's name, and deletes what belongs to it. Run again, it goes on where it failed."""
     if stage.is_local:
         raise StageError("STAGE: local is the twin; Ctrl-C ends it, and nothing is left")
     account = stage.call("sts", "get_caller_identity")["Account"]
-    table = "AND its table with all messages" if with_table else "but its table"
-    console.say(f"This deletes everything of {stage.name} {table}, in account {account}, region {stage.region}.")
+    tables = "AND its tables with all messages" if with_tables else "but its tables"
+    console.say(f"This deletes everything of {stage.name} {tables}, in account {account}, region {stage.region}.")
     if not console.confirm(f"Type {stage.name} to go on:", stage.name):
         console.say("Nothing was deleted. Without a terminal, YES=1 is the answer.")
         return 1
@@ -34,19 +34,19 @@ def destroy(stage: Stage, console: Console, *, with_table: bool) -> int:
         "logs": _logs,
         "stack": _stack,
         "parameters": _parameters,
-        "table": _table if with_table else _keep_table,
+        "tables": _tables if with_tables else _keep_tables,
     }
     for name, step in steps.items():
-        _run(stage, console, name, step, with_table=with_table)
+        _run(stage, console, name, step, with_tables=with_tables)
     stage.deployed_file.unlink(missing_ok=True)
     return 0
 
 
-def _run(stage: Stage, console: Console, name: str, step: Callable[[Stage], str], *, with_table: bool) -> None:
+def _run(stage: Stage, console: Console, name: str, step: Callable[[Stage], str], *, with_tables: bool) -> None:
     try:
         console.step(name, step(stage))
     except StageError as error:
-        again = f"make destroy STAGE={stage.name}{' TABLE=1' if with_table else ''}"
+        again = f"make destroy STAGE={stage.name}{' TABLE=1' if with_tables else ''}"
         told = f'destroy stopped at "{name}": {error}\nRun {again} again: it goes on from there.'
         raise StageError(told) from None
 
@@ -129,12 +129,15 @@ def _parameters(stage: Stage) -> str:
     return f"{len(names)} deleted under {stage.parameters_path}"
 
 
-def _table(stage: Stage) -> str:
-    gone = stage.find("dynamodb", "delete_table", TableName=stage.table_name) is None
-    return f"{stage.table_name} was not there" if gone else f"{stage.table_name} deleted"
+def _tables(stage: Stage) -> str:
+    names = (stage.task_table_name, stage.outbox_table_name)
+    found = [name for name in names if stage.find("dynamodb", "delete_table", TableName=name) is not None]
+    return f"{' and '.join(found)} deleted" if found else "were not there"
 
 
-def _keep_table(stage: Stage) -> str:
-    if stage.find("dynamodb", "describe_table", TableName=stage.table_name) is None:
-        return "was not there"
-    return f"{stage.table_name} stays; make deploy takes it over again, make destroy TABLE=1 deletes it"
+def _keep_tables(stage: Stage) -> str:
+    names = (stage.task_table_name, stage.outbox_table_name)
+    found = [name for name in names if stage.find("dynamodb", "describe_table", TableName=name) is not None]
+    if not found:
+        return "were not there"
+    return f"{' and '.join(found)} stay; make deploy takes them over again, make destroy TABLE=1 deletes them"

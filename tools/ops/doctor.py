@@ -12,7 +12,7 @@ from tools.ops.checks import (
     check_bot,
     check_clock,
     check_parameters,
-    check_table,
+    check_tables,
     check_webhook,
     make,
     run_check,
@@ -36,7 +36,7 @@ _EVERYWHERE: dict[str, Check] = {
     "parameters": check_parameters,
     "bot": check_bot,
     "webhook": check_webhook,
-    "table": check_table,
+    "tables": check_tables,
 }
 _ON_AWS: dict[str, Check] = {
     "functions": check_functions,

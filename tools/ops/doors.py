@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import urllib3
 
+from chalicelib.contract.task import to_item
 from chalicelib.errors import TableUnavailable
-from chalicelib.row import Key
+from chalicelib.outbox.row import Key
 from chalicelib.settings import HTTP_API_TOKEN
-from chalicelib.task import to_item
-from tools.ops.stage import AwsRefused, Stage, StageError
+from tools.ops.stage import Stage, StageError
 
 SENDER_APP = "botte-ops"
 _POLL_SECONDS = 0.25
@@ -117,17 +116,10 @@ def _dynamodb(stage: Stage, message: dict[str, Any], ends: float) -> str:
     item = to_item(fields, partition_key=key.partition, sort_key=key.sort, sender_app=SENDER_APP)
 
     def put() -> None:
-        # An item that is there is put again only if no door has taken it: a mapping that was made a moment ago may
-        # have missed it, and only the first PutItem of a key is an INSERT.
-        arguments = {"TableName": stage.table_name, "ExpressionAttributeNames": {"#Status": "Status"}}
+        # A mapping that was made a moment ago may have missed the item, and what changes nothing gives no record.
         keys = {"PK": item["PK"], "SK": item["SK"]}
-        with suppress_code("ConditionalCheckFailedException"):
-            stage.call(
-                "dynamodb", "delete_item", Key=keys, ConditionExpression="attribute_not_exists(#Status)", **arguments
-            )
-            stage.call(
-                "dynamodb", "put_item", Item=item, ConditionExpression="attribute_not_exists(#Status)", **arguments
-            )
+        stage.call("dynamodb", "delete_item", TableName=stage.task_table_name, Key=keys)
+        stage.call("dynamodb", "put_item", TableName=stage.task_table_name, Item=item)
 
     put()
     return f"put, then {_await(stage, message['id'], ends, put)}"
@@ -144,18 +136,8 @@ def _sqs(stage: Stage, message: dict[str, Any], ends: float) -> str:
     return f"taken, then {_await(stage, message['id'], ends, put)}"
 
 
-@contextmanager
-def suppress_code(code: str) -> Iterator[None]:
-    """Goes on after an error of AWS that has this code."""
-    try:
-        yield
-    except AwsRefused as error:
-        if error.code != code:
-            raise
-
-
 def _await(stage: Stage, id: str, ends: float, send_again: Callable[[], None] | None = None) -> str:
-    """How a message ended that lies in the table. Raises StageError if it does not go out in time.
+    """How a message ended that the outbox keeps. Raises StageError if it does not go out in time.
 
     send_again: called from time to time while no function has taken the message.
     """
@@ -163,8 +145,6 @@ def _await(stage: Stage, id: str, ends: float, send_again: Callable[[], None] | 
     again = time.monotonic() + _AGAIN_SECONDS
     while True:
         row = outbox.get(Key.of_id(id))
-        if row is not None and row.owner:
-            row = outbox.get(row.owner)
         status = row.status if row else None
         if row is not None and status == "SENT":
             return f"SENT, message_id {', '.join(map(str, row.progress.message_ids))}"

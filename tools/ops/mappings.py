@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import suppress
 from typing import Any
 
-from chalicelib.outbox import NotClaimed
-from chalicelib.task import GROUP_PREFIX, TASK_ID
+from chalicelib.contract.task import GROUP_PREFIX, TASK_ID
 from tools.ops.deployed import find_mappings
 from tools.ops.stage import AwsRefused, Stage, StageError
 
 _POLL_SECONDS = 2.0
 _WAIT_SECONDS = 180.0
 
-# A record that every filter lets through is an item which asks for a message, and which no door has noted anything on
-# yet: ``chalicelib.records.from_stream``. Updates of the relay's own would each start the function for nothing.
-_UNTAKEN = {"Status": {"S": [{"exists": False}]}}
+# Each lets items through that ask for a message, put there or changed (``chalicelib.contract.task.is_task``). The
+# relay's own deletes, and those of the time to live, would start the function for nothing.
+_PUT = {"eventName": ["INSERT", "MODIFY"]}
 PATTERNS: list[dict[str, Any]] = [
-    {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"TaskId": {"S": [TASK_ID]}, **_UNTAKEN}}},
+    {**_PUT, "dynamodb": {"NewImage": {"TaskId": {"S": [TASK_ID]}}}},
     {
-        "eventName": ["INSERT"],
+        **_PUT,
         "dynamodb": {
             "Keys": {"PK": {"S": [TASK_ID, {"prefix": GROUP_PREFIX}]}},
-            "NewImage": {"TaskId": {"S": [{"exists": False}]}, **_UNTAKEN},
+            "NewImage": {"TaskId": {"S": [{"exists": False}]}},
         },
     },
 ]
@@ -38,8 +36,9 @@ def queue_arn(stage: Stage, name: str) -> str:
 def stream_settings(stage: Stage) -> dict[str, Any]:
     """What is set on the mapping of the table's stream.
 
-    The function only fails when the table cannot be used, and then the shard waits for it: six hours, without a limit
-    of attempts. What is given up after that is told to the failures queue, and `make redrive` finds it in the table.
+    The function only fails when the outbox cannot be used, and then the shard waits for it: six hours, without a limit
+    of attempts. What is given up after that is told to the failures queue; its items are still in the task table,
+    where the sweep of `redeliver` finds them.
     https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html
     """
     return {
@@ -77,7 +76,7 @@ def tune_mappings(stage: Stage) -> str:
     told = ["stream: filtered, bisecting, 6 h of retries, then the failures queue"]
     if stage.queue_name:
         _wait_until_enabled(stage, "sqs_message")
-        told.append("queue: 5 attempts, then the dead-letter queue")
+        told.append("queue: 1000 attempts, then the dead-letter queue")
     return "; ".join(told)
 
 
@@ -91,16 +90,6 @@ def is_within(wanted: Any, found: Any) -> bool:
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(is_within(value, found.get(name)) for name, value in wanted.items())
     return bool(wanted == found)
-
-
-def adopt_forgotten(stage: Stage) -> int:
-    """Makes items due that no event ever brought: a mapping that starts at LATEST misses what came before it."""
-    outbox, count = stage.outbox(), 0
-    for row in outbox.scan(None):
-        with suppress(NotClaimed):  # a door was quicker
-            outbox.adopt(row.key, now=time.time())
-            count += 1
-    return count
 
 
 def _update(stage: Stage, uuid: str, settings: dict[str, Any]) -> None:

@@ -1,9 +1,9 @@
-"""The CloudFormation stack of a stage: the table, the queue if the stage wants it, alarms if the owner does."""
+"""The CloudFormation stack of a stage: the tables, the queue if the stage wants it, alarms if the owner does."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tools.ops.stage import AwsRefused, Stage, StageError
@@ -24,27 +24,27 @@ def stack_up(stage: Stage, options: Mapping[str, str]) -> str:
     """
     stack = _settled(stage)  # a run that was stopped may have left it at work
     if stack is not None and stack["StackStatus"] in _BROKEN:
-        # A first creation that failed leaves a stack that can only be deleted. The table would have stayed.
+        # A first creation that failed leaves a stack that can only be deleted. Its tables stay.
         stack_down(stage)
         stack = None
     if stack is None:
-        parameters = _parameters(stage, options, {}, with_table=not _table_exists(stage))
-        _run(stage, "create_stack", parameters)
+        _run(stage, "create_stack", _parameters(stage, options, {}, _missing(stage)))
         return f"{stage.prefix} is made, {_extent(stage)}"
     before = _parameters_of(stack)
-    owned = before.get("WithTable", "true") == "true"
-    if owned and not _table_exists(stage):
-        # Somebody deleted the table behind the stack's back: it lets go of it, and then makes a new one.
-        _run(stage, "update_stack", _parameters(stage, options, before, with_table=False))
-        _run(stage, "update_stack", _parameters(stage, options, before, with_table=True))
-        return f"{stage.prefix} has made its table again, {_extent(stage)}"
-    with_table = owned or not _table_exists(stage)
-    changed = _run(stage, "update_stack", _parameters(stage, options, before, with_table=with_table))
+    owned = {parameter for parameter in _tables(stage) if before.get(parameter, "true") == "true"}
+    missing = _missing(stage)
+    if gone := owned & missing:
+        # Somebody deleted a table behind the stack's back: it lets go of it, and then makes a new one.
+        _run(stage, "update_stack", _parameters(stage, options, before, owned - gone))
+    changed = _run(stage, "update_stack", _parameters(stage, options, before, owned | missing))
+    if gone:
+        again = " and ".join(name for parameter, name in _tables(stage).items() if parameter in gone)
+        return f"{stage.prefix} has made {again} again, {_extent(stage)}"
     return f"{stage.prefix} is {'changed' if changed else 'unchanged'}, {_extent(stage)}"
 
 
 def stack_down(stage: Stage) -> None:
-    """Deletes the stack; the table stays."""
+    """Deletes the stack; the tables stay."""
     if find_stack(stage) is None:
         return
     stage.call("cloudformation", "delete_stack", StackName=stage.prefix)
@@ -67,54 +67,63 @@ def stack_parameters(stage: Stage) -> dict[str, str]:
     return _parameters_of(stack) if stack else {}
 
 
-def ensure_table(stage: Stage, options: Mapping[str, str]) -> tuple[str, str]:
-    """The ARN of the table's stream, and a line on the table.
+def ensure_tables(stage: Stage, options: Mapping[str, str]) -> tuple[str, str]:
+    """The ARN of the task table's stream, and a line on the tables.
 
     A table that was restored from a backup has neither stream nor TTL: they are switched on again. One that the stack
     does not own gets its recovery here, too. options: as those of ``stack_up``. Raises StageError.
     """
     told = []
-    table = stage.call("dynamodb", "describe_table", TableName=stage.table_name)["Table"]
+    table = stage.call("dynamodb", "describe_table", TableName=stage.task_table_name)["Table"]
     if not table.get("StreamSpecification", {}).get("StreamEnabled"):
         stream = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
-        stage.call("dynamodb", "update_table", TableName=stage.table_name, StreamSpecification=stream)
-        stage.wait("dynamodb", "table_exists", TableName=stage.table_name)
-        table = stage.call("dynamodb", "describe_table", TableName=stage.table_name)["Table"]
+        stage.call("dynamodb", "update_table", TableName=stage.task_table_name, StreamSpecification=stream)
+        stage.wait("dynamodb", "table_exists", TableName=stage.task_table_name)
+        table = stage.call("dynamodb", "describe_table", TableName=stage.task_table_name)["Table"]
         told.append("its stream is switched on")
-    ttl = stage.call("dynamodb", "describe_time_to_live", TableName=stage.table_name)["TimeToLiveDescription"]
+    label = table["LatestStreamArn"].rpartition("/")[2]
+    tasks = [f"{stage.task_table_name}, stream {label}", *told, *_ensure_both(stage, stage.task_table_name, options)]
+    outbox = [stage.outbox_table_name, *_ensure_both(stage, stage.outbox_table_name, options)]
+    return table["LatestStreamArn"], f"{', '.join(tasks)}; {', '.join(outbox)}"
+
+
+def _ensure_both(stage: Stage, table: str, options: Mapping[str, str]) -> Iterator[str]:
+    """What both tables have: time to live, and point-in-time recovery as the stack says; what had to be changed."""
+    ttl = stage.call("dynamodb", "describe_time_to_live", TableName=table)["TimeToLiveDescription"]
     if ttl.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
         setting = {"Enabled": True, "AttributeName": "ExpirationTs"}
-        stage.call("dynamodb", "update_time_to_live", TableName=stage.table_name, TimeToLiveSpecification=setting)
-        told.append("its time to live is switched on")
-    if recovery := _ensure_recovery(stage, options):
-        told.append(recovery)
-    label = table["LatestStreamArn"].rpartition("/")[2]
-    return table["LatestStreamArn"], ", ".join([f"{stage.table_name}, stream {label}", *told])
-
-
-def _ensure_recovery(stage: Stage, options: Mapping[str, str]) -> str | None:
-    """Switches point-in-time recovery as the stack says; off only if that was asked for. A line if it was changed."""
+        stage.call("dynamodb", "update_time_to_live", TableName=table, TimeToLiveSpecification=setting)
+        yield "its time to live is switched on"
     wanted = stack_parameters(stage).get("WithRecovery") == "true"
-    backups = stage.call("dynamodb", "describe_continuous_backups", TableName=stage.table_name)
+    backups = stage.call("dynamodb", "describe_continuous_backups", TableName=table)
     found = backups["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
     on = found.get("PointInTimeRecoveryStatus") == "ENABLED"
-    if on == wanted or (on and "WithRecovery" not in options):
-        return None
-    setting = {"PointInTimeRecoveryEnabled": wanted}
-    arguments = {"TableName": stage.table_name, "PointInTimeRecoverySpecification": setting}
-    stage.call("dynamodb", "update_continuous_backups", **arguments)
-    return f"its point-in-time recovery is switched {'on' if wanted else 'off'}"
+    if on != wanted and (wanted or "WithRecovery" in options):  # off only if that was asked for
+        recovery = {"PointInTimeRecoveryEnabled": wanted}
+        stage.call("dynamodb", "update_continuous_backups", TableName=table, PointInTimeRecoverySpecification=recovery)
+        yield f"its point-in-time recovery is switched {'on' if wanted else 'off'}"
+
+
+def _tables(stage: Stage) -> dict[str, str]:
+    """The tables by the parameters of the template that say whether they belong to the stack."""
+    return {"WithTaskTable": stage.task_table_name, "WithOutboxTable": stage.outbox_table_name}
+
+
+def _missing(stage: Stage) -> set[str]:
+    """The parameters of the tables that are not there."""
+    return {parameter for parameter, table in _tables(stage).items() if not _table_exists(stage, table)}
 
 
 def _parameters(
-    stage: Stage, options: Mapping[str, str], before: Mapping[str, str], *, with_table: bool
+    stage: Stage, options: Mapping[str, str], before: Mapping[str, str], tables: set[str]
 ) -> list[dict[str, str]]:
+    """tables: the parameters of those that the stack has to have."""
     values = {
         **before,
         **options,
         "Stage": stage.name,
         "WithQueue": "true" if stage.queue_name else "false",
-        "WithTable": "true" if with_table else "false",
+        **{parameter: "true" if parameter in tables else "false" for parameter in _tables(stage)},
     }
     return [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
 
@@ -168,10 +177,10 @@ def _reason(stage: Stage) -> str:
     return reasons[-1] if reasons else "see its events in the CloudFormation console"
 
 
-def _table_exists(stage: Stage) -> bool:
-    answer = stage.find("dynamodb", "describe_table", TableName=stage.table_name)
+def _table_exists(stage: Stage, table: str) -> bool:
+    answer = stage.find("dynamodb", "describe_table", TableName=table)
     if answer is not None and answer["Table"]["TableStatus"] == "DELETING":
-        stage.wait("dynamodb", "table_not_exists", TableName=stage.table_name)
+        stage.wait("dynamodb", "table_not_exists", TableName=table)
         return False
     return answer is not None
 

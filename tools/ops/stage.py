@@ -1,4 +1,4 @@
-"""A stage of ``.chalice/config.json``: its settings, its names, its parameters and its task table."""
+"""A stage of ``.chalice/config.json``: its settings, its names, its parameters and its outbox."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from chalicelib.aws import DynamoTable
 from chalicelib.errors import redact
-from chalicelib.outbox import Outbox
+from chalicelib.outbox.table import Outbox, OutboxTable
 from chalicelib.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +50,8 @@ class Stage:
         self.environment: dict[str, str] = self.config["environment_variables"]
         settings = Settings.from_environ({"BOTTE_STAGE": name, **self.environment})
         self.parameters_path = settings.parameters_path
-        self.table_name = settings.task_table_name
+        self.task_table_name = settings.task_table_name
+        self.outbox_table_name = settings.outbox_table_name
         self.queue_name = settings.queue_name
         self.telegram_api_url = settings.telegram_api_url
         self._options: dict[str, str] = {}
@@ -78,6 +80,11 @@ class Stage:
     def failures_queue(self) -> str:
         """The queue of what AWS gave up."""
         return f"{self.prefix}-failures"
+
+    @property
+    def dead_letter_queue(self) -> str:
+        """The queue of what its queue gave up, if the stage has one."""
+        return f"{self.prefix}-messages-dead-letter"
 
     @property
     def deployed_file(self) -> Path:
@@ -112,9 +119,9 @@ class Stage:
             raise StageError(f"{where} does not tell the URL: make deploy writes it, or set BOTTE_API_URL") from None
 
     def outbox(self) -> Outbox:
-        """The stage's task table."""
+        """The stage's outbox."""
         client = self.client("dynamodb")
-        return Outbox(self.table_name, lambda: client)
+        return Outbox(OutboxTable(DynamoTable(self.outbox_table_name, lambda: client)))
 
     def parameter(self, name: str) -> str | None:
         """The value of a parameter; None if there is none."""

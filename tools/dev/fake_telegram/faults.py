@@ -53,6 +53,7 @@ class Fault:
     seconds: for slow (2 by default) and hang_after_accept (60 by default).
     probability: 0 to 1, the share of calls it applies to, drawn from `seed`.
     method: the one Bot API method it applies to; None for all.
+    chat_id: the one chat it applies to, so that calls which name another chat, or none, pass; None for all.
     """
 
     kind: str = "none"
@@ -64,6 +65,7 @@ class Fault:
     seed: int | None = None
     migrate_to_chat_id: int = -1001234567890
     method: str | None = None
+    chat_id: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -80,6 +82,8 @@ class Fault:
         _whole("migrate_to_chat_id", self.migrate_to_chat_id)
         if self.method is not None and not isinstance(self.method, str):
             raise FaultError("method", "must be a string")
+        if self.chat_id is not None:
+            _whole("chat_id", self.chat_id)
 
     @property
     def delay(self) -> float:
@@ -91,6 +95,8 @@ class Fault:
     def concerns(self, call: Call) -> bool:
         """Whether the fault can apply to this call at all."""
         if self.kind == "none" or (self.method is not None and self.method.lower() != call.method):
+            return False
+        if self.chat_id is not None and call.parameters.get("chat_id") != str(self.chat_id):
             return False
         if self.kind in _SENDS_ONLY and not call.sends_message and call.method != "getchat":
             return False

@@ -1,4 +1,4 @@
-"""Sends messages to your Telegram chat by putting items into Botte's DynamoDB table.
+"""Sends messages to your Telegram chat by putting items into Botte's task table in DynamoDB.
 
 >>> from botte_dynamodb_client import BotteDynamodbClient
 >>> with BotteDynamodbClient("botte-prod-tasks") as client:

@@ -1,4 +1,8 @@
-"""KSUIDs that rise: ids that sort by the second they were made in, and within it in the order of their making."""
+"""KSUIDs that rise: ids that sort by the second they were made in, and within it in the order of their making.
+
+A group has the order in which the table's stream tells of its items. Of items that no stream tells of, Botte knows
+nothing but the sort keys.
+"""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def to_item(
 ) -> dict[str, object]:
     """The item for a message's fields, as ``PutItem`` takes it.
 
-    partition_key: ``BOTTE_MESSAGE`` or ``BOTTE_MESSAGE#<anything>``; items that share one go out in the order of
-    their sort keys. expiration_ts: the row's TTL, in epoch seconds.
+    partition_key: ``BOTTE_MESSAGE``, or ``BOTTE_MESSAGE#<group>``: the items of a group go out in the order in which
+    they were put. expiration_ts: the item's TTL, in epoch seconds.
     """
     item: dict[str, object] = {
         "PK": {"S": partition_key},

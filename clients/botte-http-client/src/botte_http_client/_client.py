@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from ._message import FIELDS, MAX_BODY_BYTES, InvalidMessage, Message
+from ._message import FIELDS, InvalidMessage, Message
 
 _Self = TypeVar("_Self", bound="Client")
 
@@ -51,7 +51,8 @@ class Status:
     """What became of a message.
 
     status: ``PENDING``, ``SENDING``, ``SENT`` or ``FAILED``. message_ids: Telegram's, as far as it is sent.
-    due_at: when it is tried (again), in epoch seconds; None when that is over.
+    due_at: from when on it is tried (again), in epoch seconds; a time that has passed, if its chat has to wait.
+    None when that is over, and while it waits behind others of its group.
     """
 
     id: str
@@ -149,10 +150,7 @@ class Client(ABC):
 def make_message(given: Mapping[str, Any], spare_id: str | None = None) -> Message:
     """The message that the arguments of ``send_message`` make, always with an id. Raises InvalidMessage."""
     fields = {name: given[name] for name in FIELDS if given.get(name) is not None}
-    message = Message.from_fields({"id": spare_id or str(uuid.uuid4()), **fields}, now=time.time())
-    if len(to_json(message).encode()) > MAX_BODY_BYTES:
-        raise InvalidMessage("body", f"must be at most {MAX_BODY_BYTES:,} bytes; shorten the text or the keyboard")
-    return message
+    return Message.from_fields({"id": spare_id or str(uuid.uuid4()), **fields}, now=time.time())
 
 
 def check_id(id: str) -> None:

@@ -112,6 +112,8 @@ class Message:
         message = cls(**known)
         if message.deliver_at is not None and message.deliver_at > now + MAX_DELIVER_AT_SECONDS:
             raise InvalidMessage("deliver_at", "must be at most 30 days ahead, in epoch seconds")
+        if len(json.dumps(message.to_fields(), ensure_ascii=False).encode()) > MAX_BODY_BYTES:
+            raise InvalidMessage("body", f"must be at most {MAX_BODY_BYTES:,} bytes")
         return message
 
     def to_fields(self) -> dict[str, object]:
@@ -152,6 +154,11 @@ def parse_json(body: bytes | str) -> object:
 def clean(text: str) -> str:
     """The text without NUL, C0 controls (but tab and newline) and lone surrogates; noncharacters become U+FFFD."""
     return _NONCHARACTERS.sub("\N{REPLACEMENT CHARACTER}", _REMOVED.sub("", text))
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be a message's ``id``."""
+    return len(text) <= MAX_ID_CHARACTERS and _VISIBLE_ASCII.fullmatch(text) is not None
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -235,7 +242,7 @@ def _sender_app(name: str, value: object) -> str | None:
 
 def _id(name: str, value: object) -> str:
     given = _string(name, value)
-    if len(given) > MAX_ID_CHARACTERS or not _VISIBLE_ASCII.fullmatch(given):
+    if not is_id(given):
         raise InvalidMessage(name, f"must be 1 to {MAX_ID_CHARACTERS} visible ASCII characters, without spaces")
     return given
 

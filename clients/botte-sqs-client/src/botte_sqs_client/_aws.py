@@ -69,9 +69,9 @@ class AwsClient(Client):
             self._boto3.close()
 
 
-def make_client(service: str, session: Any, *, connect_timeout: float, read_timeout: float, attempts: int = 3) -> Any:
+def make_client(service: str, session: Any, *, connect_timeout: float, read_timeout: float) -> Any:
     """A boto3 client, which threads may share. Times in seconds. Raises BotteError."""
-    retries = {"mode": "standard", "total_max_attempts": attempts}
+    retries = {"mode": "standard", "total_max_attempts": 3}
     config = Config(connect_timeout=connect_timeout, read_timeout=read_timeout, retries=retries)
     with translated(f"AWS {service}"):
         return (session or boto3.Session()).client(service, config=config)

@@ -1,0 +1,394 @@
+"""The message: one contract for every door.
+
+Pure: no network, no clock, no environment. A :class:`Message` is checked when it is made, so an invalid one
+cannot exist. The clients ship a byte-identical copy of this file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from urllib.parse import urlsplit
+
+MAX_TEXT_CHARACTERS = 32_768
+MAX_SENDER_APP_CHARACTERS = 64
+MAX_ID_CHARACTERS = 255
+MAX_CHAT_CHARACTERS = 64
+MAX_URL_CHARACTERS = 2048
+MAX_BUTTONS = 100
+MAX_BUTTON_CHARACTERS = 256
+MAX_DELIVER_AT_SECONDS = 30 * 24 * 3600
+MAX_BODY_BYTES = 256 * 1024
+MAX_THREAD_ID = 2**53 - 1
+PARSE_MODES = ("HTML", "MarkdownV2")
+
+_REMOVED = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff]")
+_NONCHARACTERS = re.compile(
+    "[\ufdd0-\ufdef" + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF)) + "]"
+)
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+_NUMERIC_LABEL = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+_PRIVATE_SUFFIXES = (".localhost", ".localdomain", ".local", ".internal", ".lan", ".home.arpa")
+
+
+class InvalidMessage(ValueError):
+    """The message cannot be accepted as it is; the sender has to change it.
+
+    ``field`` names the field at fault (``body`` where it is not one field), ``reason`` says what is wrong with it.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One message, valid and cleaned.
+
+    The names that pass through to Telegram are the Bot API's own (https://core.telegram.org/bots/api#sendmessage).
+
+    text: 1 to 32,768 characters after cleaning; may be left out with a ``photo`` or a ``document``.
+    sender_app: who sends, at most 64 characters; for the logs.
+    id: idempotency key, 1 to 255 visible ASCII characters: the same id is delivered once.
+    chat: the name of a configured chat, never a raw chat id.
+    parse_mode: ``HTML`` or ``MarkdownV2``.
+    message_thread_id: the topic in a forum, a positive integer.
+    link_preview_options, reply_markup: as in the Bot API; buttons carry a ``url``.
+    photo, document: public https URL, at most 2048 characters, for Telegram to fetch.
+    deliver_at: not before this time, in epoch seconds; see :meth:`from_fields` for its upper bound.
+
+    Raises InvalidMessage, which names the field.
+    """
+
+    text: str | None = None
+    sender_app: str | None = None
+    id: str | None = None
+    chat: str = "default"
+    parse_mode: str | None = None
+    disable_notification: bool | None = None
+    protect_content: bool | None = None
+    message_thread_id: int | None = None
+    link_preview_options: Mapping[str, object] | None = None
+    reply_markup: Mapping[str, object] | None = None
+    photo: str | None = None
+    document: str | None = None
+    deliver_at: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, check in _CHECKS.items():
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, check(name, value))
+        if self.photo is not None and self.document is not None:
+            raise InvalidMessage("document", "give a photo or a document, not both")
+        if self.text is None and self.photo is None and self.document is None:
+            raise InvalidMessage("text", "is required, unless a photo or a document is given")
+
+    @classmethod
+    def from_fields(cls, given: object, *, now: float, ignore_unknown: bool = False) -> Message:
+        """The message that a JSON object (already parsed) stands for.
+
+        now: epoch seconds; ``deliver_at`` may be at most 30 days later.
+        ignore_unknown: leave out fields that the contract does not know, instead of refusing the message.
+        A raw ``chat_id`` is refused in any case: ignoring it would send the words to another chat.
+        Raises InvalidMessage.
+        """
+        if not isinstance(given, Mapping):
+            raise InvalidMessage("body", f"must be a JSON object, not {_kind(given)}")
+        if FORBIDDEN_FIELD in given:
+            raise InvalidMessage(FORBIDDEN_FIELD, "raw chat ids are not taken; name a configured chat in 'chat'")
+        unknown = [name for name in given if name not in FIELDS]
+        if unknown and not ignore_unknown:
+            raise InvalidMessage(_shown(unknown[0]), f"unknown field; the fields are {', '.join(FIELDS)}")
+        known = {name: value for name, value in given.items() if name in FIELDS}
+        for name, value in known.items():
+            if value is None:
+                raise InvalidMessage(name, "must not be null; leave the field out instead")
+        message = cls(**known)
+        if message.deliver_at is not None and message.deliver_at > now + MAX_DELIVER_AT_SECONDS:
+            raise InvalidMessage("deliver_at", "must be at most 30 days ahead, in epoch seconds")
+        if len(json.dumps(message.to_fields(), ensure_ascii=False).encode()) > MAX_BODY_BYTES:
+            raise InvalidMessage("body", f"must be at most {MAX_BODY_BYTES:,} bytes")
+        return message
+
+    def to_fields(self) -> dict[str, object]:
+        """The JSON object that stands for this message: only the fields that were given."""
+        given = {name: getattr(self, name) for name in FIELDS}
+        return {name: value for name, value in given.items() if value is not None and (name, value) != _DEFAULT_CHAT}
+
+
+FIELDS = tuple(field.name for field in fields(Message))
+FORBIDDEN_FIELD = "chat_id"
+_DEFAULT_CHAT = ("chat", "default")
+
+
+def parse_json(body: bytes | str) -> object:
+    """The value of a JSON text, read strictly (RFC 8259, and no key twice, no number beyond a float's range).
+
+    At most 256 KiB of UTF-8. Raises InvalidMessage for the field ``body``.
+    """
+    if len(body) > MAX_BODY_BYTES or (isinstance(body, str) and len(body.encode("utf-8", "replace")) > MAX_BODY_BYTES):
+        raise InvalidMessage("body", f"must be at most {MAX_BODY_BYTES:,} bytes")
+    try:
+        text = body if isinstance(body, str) else body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidMessage("body", "is not UTF-8") from None
+    if not text.strip(" \t\r\n"):
+        raise InvalidMessage("body", "is empty")
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+    except InvalidMessage:
+        raise
+    except RecursionError:
+        raise InvalidMessage("body", "is nested too deeply") from None
+    except ValueError as error:
+        reason = f"{error.msg} at character {error.pos}" if isinstance(error, json.JSONDecodeError) else "bad number"
+        raise InvalidMessage("body", f"is not JSON: {reason}") from None
+
+
+def clean(text: str) -> str:
+    """The text without NUL, C0 controls (but tab and newline) and lone surrogates; noncharacters become U+FFFD."""
+    return _NONCHARACTERS.sub("\N{REPLACEMENT CHARACTER}", _REMOVED.sub("", text))
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be a message's ``id``."""
+    return len(text) <= MAX_ID_CHARACTERS and _VISIBLE_ASCII.fullmatch(text) is not None
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise InvalidMessage(_shown(twice), "is given twice")
+    return result
+
+
+def _refuse_constant(constant: str) -> object:
+    raise InvalidMessage("body", f"is not JSON: {constant} is not a JSON number")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if value in (float("inf"), float("-inf")):
+        raise InvalidMessage("body", "is not JSON: a number is out of range")
+    return value
+
+
+def _kind(value: object) -> str:
+    kinds = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list"}
+    return kinds.get(type(value), "an object" if isinstance(value, Mapping) else "something else")
+
+
+def _shown(name: object) -> str:
+    """A caller's field name, fit to be shown in an error or a log line."""
+    shown = "".join(char if char.isprintable() else "?" for char in str(name))
+    return shown if len(shown) <= 64 else shown[:63] + "…"
+
+
+def _string(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidMessage(name, f"must be a string, not {_kind(value)}")
+    return value
+
+
+def _boolean(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidMessage(name, f"must be true or false, not {_kind(value)}")
+    return value
+
+
+def _integer(name: str, value: object, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidMessage(name, f"must be an integer, not {_kind(value)}")
+    if not low <= value <= high:
+        raise InvalidMessage(name, f"must be from {low} to {high}")
+    return value
+
+
+def _object(name: str, value: object) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise InvalidMessage(name, f"must be an object, not {_kind(value)}")
+    return value
+
+
+def _text(name: str, value: object) -> str:
+    text = clean(_string(name, value))
+    if not any(_is_visible(char) for char in text):
+        raise InvalidMessage(name, "has nothing to show")
+    if len(text) > MAX_TEXT_CHARACTERS:
+        raise InvalidMessage(name, f"is {len(text):,} characters; at most {MAX_TEXT_CHARACTERS:,} are taken")
+    return text
+
+
+def _is_visible(char: str) -> bool:
+    # Whitespace, zero-width and other format characters show nothing. https://www.unicode.org/reports/tr44/
+    return not char.isspace() and unicodedata.category(char) not in ("Cc", "Cf", "Zl", "Zp", "Zs")
+
+
+def _sender_app(name: str, value: object) -> str | None:
+    given = _string(name, value)
+    if len(given) > MAX_SENDER_APP_CHARACTERS:
+        raise InvalidMessage(name, f"must be at most {MAX_SENDER_APP_CHARACTERS} characters")
+    # It goes into log lines: no line breaks, no control or format characters.
+    return "".join(char if char.isprintable() else " " for char in clean(given)).strip() or None
+
+
+def _id(name: str, value: object) -> str:
+    given = _string(name, value)
+    if not is_id(given):
+        raise InvalidMessage(name, f"must be 1 to {MAX_ID_CHARACTERS} visible ASCII characters, without spaces")
+    return given
+
+
+def _chat(name: str, value: object) -> str:
+    given = _string(name, value)
+    if not 1 <= len(given) <= MAX_CHAT_CHARACTERS or not given.isprintable():
+        raise InvalidMessage(name, f"must be the name of a chat, 1 to {MAX_CHAT_CHARACTERS} printable characters")
+    return given
+
+
+def _parse_mode(name: str, value: object) -> str:
+    if value not in PARSE_MODES:
+        raise InvalidMessage(name, f"must be one of {', '.join(PARSE_MODES)}")
+    return str(value)
+
+
+def _thread(name: str, value: object) -> int:
+    return _integer(name, value, 1, MAX_THREAD_ID)
+
+
+def _deliver_at(name: str, value: object) -> int:
+    return _integer(name, value, 0, 2**53 - 1)
+
+
+def _url(name: str, value: object, schemes: tuple[str, ...]) -> str:
+    url = _string(name, value)
+    if len(url) > MAX_URL_CHARACTERS:
+        raise InvalidMessage(name, f"must be at most {MAX_URL_CHARACTERS} characters")
+    if not url.isprintable() or " " in url or "\\" in url or _NONCHARACTERS.search(url):
+        raise InvalidMessage(name, "must be a URL, without spaces, controls or backslashes")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise InvalidMessage(name, "is not a URL") from None
+    if parts.scheme not in schemes or not parts.netloc:
+        raise InvalidMessage(
+            name, f"must be a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+        )
+    if "@" in parts.netloc:
+        raise InvalidMessage(name, "must not carry a user name or a password")
+    return url
+
+
+def _media_url(name: str, value: object) -> str:
+    url = _url(name, value, ("https",))
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if not _is_public(host):
+        raise InvalidMessage(name, "must be on a public host: Telegram fetches it, from the Internet")
+    return url
+
+
+def _is_public(host: str) -> bool:
+    import ipaddress
+
+    try:
+        # As a resolver would look it up: a full-width digit or dot is one like any other.
+        host = host.encode("idna").decode()
+        address = ipaddress.ip_address(host)
+    except UnicodeError:
+        return False
+    except ValueError:
+        pass
+    else:
+        # Of IPv6 only what is routed on the Internet, and none that carries an IPv4 address in it.
+        # https://www.iana.org/assignments/ipv6-address-space
+        if isinstance(address, ipaddress.IPv6Address) and (
+            address not in ipaddress.ip_network("2000::/3") or address.sixtofour or address.teredo
+        ):
+            return False
+        return address.is_global and not address.is_multicast
+    labels = host.split(".")
+    # A last label of digits makes the whole an IPv4 address in some spelling: 127.1, 0x7f.1, 2130706433.
+    # https://url.spec.whatwg.org/#ends-in-a-number-checker
+    if len(labels) < 2 or not all(labels) or "%" in host or _NUMERIC_LABEL.fullmatch(labels[-1]):
+        return False
+    return not host.endswith(_PRIVATE_SUFFIXES)
+
+
+def _link_preview_options(name: str, value: object) -> dict[str, object]:
+    return _shape(name, value, _LINK_PREVIEW_OPTIONS)
+
+
+def _reply_markup(name: str, value: object) -> dict[str, object]:
+    return _shape(name, value, {"inline_keyboard": _keyboard}, required=("inline_keyboard",))
+
+
+def _keyboard(name: str, value: object) -> list[list[dict[str, object]]]:
+    if not isinstance(value, list) or not all(isinstance(row, list) for row in value):
+        raise InvalidMessage(name, "must be a list of rows, each a list of buttons")
+    rows = [
+        [_shape(f"{name}[{r}][{b}]", x, _BUTTON, tuple(_BUTTON)) for b, x in enumerate(row)]
+        for r, row in enumerate(value)
+    ]
+    if not 1 <= sum(map(len, rows)) <= MAX_BUTTONS:
+        raise InvalidMessage(name, f"must have 1 to {MAX_BUTTONS} buttons")
+    return rows
+
+
+def _button_text(name: str, value: object) -> str:
+    text = _text(name, value)
+    if len(text) > MAX_BUTTON_CHARACTERS:
+        raise InvalidMessage(name, f"must be at most {MAX_BUTTON_CHARACTERS} characters")
+    return text
+
+
+def _link(name: str, value: object) -> str:
+    return _url(name, value, ("https", "http"))
+
+
+def _shape(
+    name: str, value: object, checks: Mapping[str, Callable[[str, object], object]], required: tuple[str, ...] = ()
+) -> dict[str, object]:
+    given = _object(name, value)
+    for key in given:
+        if key not in checks:
+            raise InvalidMessage(f"{name}.{_shown(key)}", f"unknown field; the fields are {', '.join(checks)}")
+    for key in required:
+        if key not in given:
+            raise InvalidMessage(f"{name}.{key}", "is required")
+    return {key: checks[key](f"{name}.{key}", item) for key, item in given.items()}
+
+
+_BUTTON: Mapping[str, Callable[[str, object], object]] = {"text": _button_text, "url": _link}
+
+_LINK_PREVIEW_OPTIONS: Mapping[str, Callable[[str, object], object]] = {
+    "is_disabled": _boolean,
+    "url": _link,
+    "prefer_small_media": _boolean,
+    "prefer_large_media": _boolean,
+    "show_above_text": _boolean,
+}
+
+_CHECKS: Mapping[str, Callable[[str, object], object]] = {
+    "text": _text,
+    "sender_app": _sender_app,
+    "id": _id,
+    "chat": _chat,
+    "parse_mode": _parse_mode,
+    "disable_notification": _boolean,
+    "protect_content": _boolean,
+    "message_thread_id": _thread,
+    "link_preview_options": _link_preview_options,
+    "reply_markup": _reply_markup,
+    "photo": _media_url,
+    "document": _media_url,
+    "deliver_at": _deliver_at,
+}

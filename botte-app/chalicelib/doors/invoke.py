@@ -1,0 +1,51 @@
+"""The Lambda door: an event in, the function's answer out. An async invoke looks like a sync one."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from typing import Any
+
+from ..contract.message import Message
+from ..errors import IdReused, InvalidMessage, MessageInFlight, Refused, TableUnavailable
+from ..relay import Accepted, Delivered, Relay
+
+
+def send_invoked(relay: Relay, event: object, request_id: str, deadline: float) -> dict[str, Any]:
+    """Sends the message that ``event`` holds: Telegram's ``Message``, or ``{"status": "accepted", "id": ...}``.
+
+    Raises InvalidMessage and Refused; before that the message is parked under the request's id, for nobody may be
+    listening. Raises Unavailable where nothing was accepted.
+    """
+    try:
+        message = Message.from_fields(event, now=time.time())
+        outcome = _send(relay, message, request_id, deadline)
+    except InvalidMessage as error:
+        _park(relay, request_id, event, error)
+        raise
+    except Refused as error:
+        if message.id is None:
+            _park(relay, request_id, event, error)
+        raise
+    if isinstance(outcome, Accepted):
+        return {"status": "accepted", "id": outcome.id}
+    return outcome.result
+
+
+def _send(relay: Relay, message: Message, request_id: str, deadline: float) -> Delivered | Accepted:
+    try:
+        return relay.accept(message, deadline=deadline, spare_id=request_id)
+    except MessageInFlight:
+        return Accepted(message.id or request_id)
+    except IdReused as error:
+        raise InvalidMessage("id", error.reason) from None
+
+
+def _park(relay: Relay, request_id: str, event: object, error: Exception) -> None:
+    try:
+        raw = json.dumps(event)
+    except RecursionError:
+        raw = None
+    with suppress(TableUnavailable):  # the caller is told all the same
+        relay.park(request_id, raw, error)

@@ -1,0 +1,134 @@
+"""The DynamoDB door: the records of the task table's stream, and what no record ever brought.
+
+Shape: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from ..aws import ConditionFailed, DynamoTable
+from ..contract.message import FIELDS, FORBIDDEN_FIELD, Message, is_id
+from ..contract.task import GROUP_PREFIX, InvalidTask, is_task, to_fields
+from ..errors import TableUnavailable
+from ..outbox.row import Key
+from ..relay import Entry
+
+SWEEP_SECONDS = 900.0
+MAX_SCAN_SECONDS = 10.0
+_SEQUENCE_DIGITS = 40
+_MAX_SWEPT_CHARACTERS = 255  # the sort key of an index may have 1,024 bytes
+_CONTENT = ("SenderApp", "Payload")
+
+_log = logging.getLogger("botte.stream")
+
+Item = Mapping[str, Any]
+
+
+class Tasks:
+    """The task table, as far as the relay touches it: a task leaves it once the outbox has its message.
+
+    clock: epoch seconds.
+    """
+
+    def __init__(self, table: DynamoTable, *, clock: Callable[[], float] = time.time) -> None:
+        self._table = table
+        self._clock = clock
+        self._swept_ts = 0.0
+        self._seen: set[Key] = set()
+
+    def read_stream(self, records: Iterable[Item]) -> Iterator[Entry]:
+        """The tasks that were put into the table. One that was put over another is read like any other."""
+        for record in records:
+            if record.get("eventName") not in ("INSERT", "MODIFY"):
+                continue
+            change = record["dynamodb"]
+            image = change.get("NewImage") or change["Keys"]
+            if is_task(image):
+                yield self._entry(image, change["SequenceNumber"].zfill(_SEQUENCE_DIGITS))
+
+    def sweep(self) -> Iterator[Entry]:
+        """The tasks that lay there already at the sweep before: no stream brings them any more.
+
+        Every 15 minutes; in between, nothing. In their groups they come first.
+        """
+        now = self._clock()
+        if now < self._swept_ts + SWEEP_SECONDS:
+            return
+        lay_there, self._seen, self._swept_ts = self._seen, set(), now
+        for item in self._scan():  # in each partition by their sort keys
+            if self._clock() > now + MAX_SCAN_SECONDS:
+                _log.warning("the sweep does not come to the end of the task table: what lies in it that is no task?")
+                return
+            if not is_task(item):
+                continue
+            entry = self._entry(item, " " + item["SK"]["S"][:_MAX_SWEPT_CHARACTERS])
+            self._seen.add(entry.record)
+            if entry.record in lay_there:
+                _log.warning("a task that no stream brought", extra={"id": item["SK"]["S"]})
+                yield entry
+
+    def _entry(self, item: Item, sequence: str) -> Entry:
+        partition, sort = item["PK"]["S"], item["SK"]["S"]
+        is_alone = partition == GROUP_PREFIX + sort
+        group = partition if partition.startswith(GROUP_PREFIX) and not is_alone else None
+        return Entry(
+            Key.of_record(partition, sort, _content(item), group=group),
+            sort if is_alone and is_id(sort) else None,
+            partial(_read_item, item),
+            _raw(item),
+            sequence=None if group is None else sequence,
+            forget=partial(self._forget, item),
+        )
+
+    def _scan(self) -> Iterator[Item]:
+        start: dict[str, object] = {}
+        while True:
+            answer = self._table.call("scan", ConsistentRead=True, **start)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def _forget(self, item: Item) -> None:
+        """Deletes a task, unless another was put over it. If that fails, a sweep finds it, and the outbox knows it."""
+        tests = [f"{name} = :{name}" if name in item else f"attribute_not_exists({name})" for name in _CONTENT]
+        values = {f":{name}": item[name] for name in _CONTENT if name in item}
+        try:
+            self._table.call(
+                "delete_item",
+                Key={"PK": item["PK"], "SK": item["SK"]},
+                ConditionExpression=" AND ".join(tests),
+                **({"ExpressionAttributeValues": values} if values else {}),
+            )
+        except ConditionFailed:
+            pass
+        except TableUnavailable as error:
+            _log.warning("a task stays in its table", extra={"id": item["SK"]["S"], "reason": error.reason})
+
+
+def _read_item(item: Item, now: float) -> Message:
+    return Message.from_fields(to_fields(item, (*FIELDS, FORBIDDEN_FIELD)), now=now, ignore_unknown=True)
+
+
+def _content(item: Item) -> str:
+    """What makes one task another, under the same key. Whatever else an item holds is not looked at."""
+    return _json({name: item[name] for name in _CONTENT if name in item})
+
+
+def _raw(item: Item) -> str:
+    """The fields as JSON, as another door would bring them; or else the attributes."""
+    try:
+        return _json(to_fields(item))
+    except InvalidTask:
+        return _content(item)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=lambda binary: b64encode(binary).decode())

@@ -1,0 +1,222 @@
+"""A row of the outbox: its key, and what it tells. Pure; reading a row never raises, whatever it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, NamedTuple
+
+from ..contract.message import Message, parse_json
+from ..contract.task import GROUP_PREFIX
+from ..telegram.delivery import Progress
+
+DAY = 86_400
+KEPT_SENT = 14 * DAY
+KEPT_FAILED = 30 * DAY
+KEPT_RESERVED = 400 * DAY  # far longer than its message can owe a delivery; its message's row tells when the id is free
+MAX_RAW_BYTES = 256 * 1024  # a row may have 400 KB
+MAX_ANSWER_BYTES = 32 * 1024
+MAX_ERROR_CHARACTERS = 1000
+MAX_GROUP_BYTES = 1024
+
+_GROUP = " group"  # an id has no space, so no message has this sort key
+_LANES = "LANE"
+
+
+class Key(NamedTuple):
+    """The key of a row."""
+
+    partition: str
+    sort: str
+
+    @classmethod
+    def of_id(cls, id: str) -> Key:
+        """The row of the message that an ``id`` names."""
+        return cls(GROUP_PREFIX + id, id)
+
+    @classmethod
+    def of_record(cls, *parts: str, group: str | None = None) -> Key:
+        """The row of a message that its place and its content name. group: the message group that it belongs to."""
+        digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+        return cls(f"RECORD#{digest}" if group is None else _partition(group), f"record {digest}")
+
+    @classmethod
+    def of_group(cls, partition: str) -> Key:
+        """The row that says when a group goes on."""
+        return cls(partition, _GROUP)
+
+    @classmethod
+    def of_lane(cls, chat: str) -> Key:
+        """The row that says how long a chat has to wait."""
+        return cls(_LANES, chat)
+
+    @property
+    def alone(self) -> Key:
+        """The row of the same record outside its group: for what will not be delivered, and needs no place."""
+        return Key(f"RECORD#{self.sort.removeprefix('record ')}", self.sort)
+
+    @property
+    def is_group(self) -> bool:
+        return self.sort == _GROUP
+
+
+def _partition(group: str) -> str:
+    encoded = group.encode("utf-8", "surrogatepass")
+    short = group if len(encoded) <= MAX_GROUP_BYTES else hashlib.sha256(encoded).hexdigest()
+    return f"GROUP#{short}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as it was read. What is missing in it, or is not of its type, counts as not there."""
+
+    item: Mapping[str, Any]
+
+    @property
+    def key(self) -> Key:
+        return Key(self._string("PK") or "", self._string("SK") or "")
+
+    @property
+    def status(self) -> str | None:
+        """SENDING, SENT, PENDING or FAILED; None for a row that is no message's."""
+        return self._string("Status")
+
+    @property
+    def chat(self) -> str:
+        """The name of the chat; its lane."""
+        return self._string("Chat") or "default"
+
+    @property
+    def due_ts(self) -> float | None:
+        """When it is due; for SENDING, when its lease is over; for a lane, until when it has to wait."""
+        return self._number("DueTs")
+
+    @property
+    def turn_ts(self) -> float:
+        """When the message might go at first: its acceptance, or its ``deliver_at``. It gives the order of a lane."""
+        return self._number("TurnTs") or 0.0
+
+    @property
+    def accepted_ts(self) -> float | None:
+        return self._number("AcceptedTs")
+
+    @property
+    def not_before_ts(self) -> float:
+        return self._number("NotBefore") or 0.0
+
+    @property
+    def attempts(self) -> int:
+        return self._count("Attempts")
+
+    @property
+    def ambiguous(self) -> int:
+        """How many answers of Telegram were lost."""
+        return self._count("Ambiguous")
+
+    @property
+    def failures(self) -> int:
+        """How many attempts failed, by its own fault or while nothing else of its lane went through."""
+        return self._count("Failures")
+
+    @property
+    def failing_since_ts(self) -> float | None:
+        """When its first own failure was."""
+        return self._number("FailingSince")
+
+    @property
+    def lease_id(self) -> str | None:
+        return self._string("LeaseId")
+
+    @property
+    def last_error(self) -> str | None:
+        return self._string("LastError")
+
+    @property
+    def body_hash(self) -> str | None:
+        return self._string("BodyHash")
+
+    @property
+    def body(self) -> str | None:
+        """The message's fields, as JSON; bad input as it came, or its beginning, where it was very long."""
+        return self._string("Message") or self._string("RawBody")
+
+    def read_message(self, now: float) -> Message:
+        """The message, at a time (epoch seconds). Raises InvalidMessage."""
+        return Message.from_fields(parse_json(self.body or ""), now=now, ignore_unknown=True)
+
+    @property
+    def sequence(self) -> str | None:
+        """The message's place in its group; None where it belongs to none."""
+        return self._string("Sequence")
+
+    @property
+    def touched(self) -> str | None:
+        """Of a group's row: changes with each message that has to wait in the group."""
+        return self._string("Touched")
+
+    @property
+    def owner(self) -> Key | None:
+        """The row that delivers the message, where this one only reserves its ``id``."""
+        partition, sort = self._string("OwnerPK"), self._string("OwnerSK")
+        return Key(partition, sort) if partition and sort else None
+
+    @property
+    def progress(self) -> Progress:
+        ids = self._attribute("TelegramMessageId")
+        numbers = [_number(each) for each in (ids, *_list(ids))]
+        plain_from = self._number("PlainFrom")
+        mended = [each.get("S") for each in _list(self._attribute("Mended"))]
+        return Progress(
+            message_ids=tuple(int(number) for number in numbers if number is not None),
+            answer=self._answer,
+            mended=tuple(name for name in mended if isinstance(name, str)),
+            plain_from=None if plain_from is None else int(plain_from),
+        )
+
+    @property
+    def owes(self) -> bool:
+        """Whether the message is still to be delivered."""
+        return self.status in ("PENDING", "SENDING")
+
+    def is_over(self, now: float) -> bool:
+        """Whether the row is done and its time is over; DynamoDB may take two days to delete it."""
+        expiration = self._number("ExpirationTs")
+        return not self.owes and expiration is not None and expiration <= now
+
+    @property
+    def _answer(self) -> Mapping[str, Any] | None:
+        try:
+            answer = json.loads(self._string("Answer") or "null")
+        except (ValueError, RecursionError):
+            return None
+        return answer if isinstance(answer, dict) else None
+
+    def _attribute(self, name: str) -> Mapping[str, Any]:
+        value = self.item.get(name)
+        return value if isinstance(value, Mapping) else {}
+
+    def _string(self, name: str) -> str | None:
+        value = self._attribute(name).get("S")
+        return value if isinstance(value, str) else None
+
+    def _number(self, name: str) -> float | None:
+        return _number(self._attribute(name))
+
+    def _count(self, name: str) -> int:
+        return max(0, int(self._number(name) or 0))
+
+
+def _number(attribute: Mapping[str, Any]) -> float | None:
+    try:
+        number = float(attribute.get("N", "nan"))
+    except (OverflowError, TypeError, ValueError):
+        return None
+    return number if isfinite(number) else None
+
+
+def _list(attribute: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    values = attribute.get("L")
+    return [each for each in values if isinstance(each, Mapping)] if isinstance(values, list) else []

@@ -1,0 +1,358 @@
+"""The states of a row, after h11's ``_state.py``: everything that changes one lives in this file. Pure.
+
+Rule 1: a message's row has one of four states; EVENTS says which event leads from where to where. A row that owes a
+delivery has no ``ExpirationTs``, so DynamoDB never deletes it.
+
+Rule 2: who sends a row holds its lease. ``LeaseId`` fences each note of it: who lost the lease changes nothing more.
+
+Rule 3: ``DueTs`` puts a row into the sparse index ``due`` of its lane. SENDING, it is the lease's end, so after a
+crash nothing else is needed to find the row again. A message that waits behind its group has none: its group's row
+is in the index instead, from before the message leaves it.
+
+Rule 4: ``Place`` puts a row into the sparse local index ``unsent`` of its group, from the claim to the end.
+
+Rule 5: a group's row leaves the index only if nobody touched it since its group was seen to be empty.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from ..contract.message import Message
+from ..errors import redact
+from ..telegram.delivery import NO_PROGRESS, Progress
+from .row import (
+    KEPT_FAILED,
+    KEPT_RESERVED,
+    KEPT_SENT,
+    MAX_ANSWER_BYTES,
+    MAX_ERROR_CHARACTERS,
+    MAX_RAW_BYTES,
+    Key,
+    Row,
+)
+
+# All that a message's row may hold beside its key.
+ATTRIBUTES = (
+    *("Status", "Chat", "Message", "RawBody", "BodyHash", "AcceptedTs", "TurnTs", "Sequence", "Place", "DueTs"),
+    *("LeaseId", "Attempts", "Ambiguous", "Failures", "FailingSince", "LastError"),
+    *("TelegramMessageId", "Answer", "Mended", "PlainFrom", "ExpirationTs", "OwnerPK", "OwnerSK"),
+)
+_CONTENT = ("Chat", "Message", "BodyHash", "AcceptedTs", "TurnTs", "Sequence")
+_PROGRESS = ("TelegramMessageId", "Answer", "Mended", "PlainFrom")
+_MENDS = ("Mended", "PlainFrom")
+
+
+class Check(NamedTuple):
+    """What must hold of one attribute. A comparison with one that is not there never holds."""
+
+    attribute: str
+    operator: Literal["is absent", "=", "<="]
+    value: object = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One write to a row, if one line of ``when`` holds, or there is none. Values are plain: str, float, list of them.
+
+    adds: counters that go up. defaults: are set only where they are not there yet.
+    """
+
+    when: Sequence[Sequence[Check]] = ()
+    sets: Mapping[str, object] = field(default_factory=dict)
+    removes: Sequence[str] = ()
+    adds: Mapping[str, int] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict)
+
+
+class Event(NamedTuple):
+    """A line of the table of states: the attributes that it sets (or removes, where it has no value for one)."""
+
+    sources: tuple[str, ...]
+    target: str
+    sets: tuple[str, ...] = ()
+    adds: tuple[str, ...] = ()
+    removes: tuple[str, ...] = ()
+
+
+# From where an event may lead. What begins with a colon is a value that the event is given.
+SOURCES: Mapping[str, tuple[Check, ...]] = {
+    "none": (Check("Status", "is absent"), Check("OwnerPK", "is absent")),
+    "done, expired": (Check("ExpirationTs", "<=", ":now"),),
+    "id of a message that is gone": (Check("OwnerPK", "=", ":gone_partition"), Check("OwnerSK", "=", ":gone_sort")),
+    "id of this message": (Check("OwnerPK", "=", ":own_partition"), Check("OwnerSK", "=", ":own_sort")),
+    "PENDING, due": (Check("Status", "=", "PENDING"), Check("DueTs", "<=", ":now")),
+    "PENDING, behind its group": (Check("Status", "=", "PENDING"), Check("DueTs", "is absent")),
+    "SENDING, lease over": (Check("Status", "=", "SENDING"), Check("DueTs", "<=", ":now")),
+    "SENDING, our lease": (Check("Status", "=", "SENDING"), Check("LeaseId", "=", ":lease")),
+    "FAILED": (Check("Status", "=", "FAILED"),),
+}
+_NEW = ("none", "done, expired", "id of a message that is gone")
+_OURS = ("SENDING, our lease",)
+
+
+def _new(target: str, *sets: str) -> Event:
+    """The first event of a message: whatever its row holds of a message whose time is over goes."""
+    return Event(_NEW, target, sets, removes=tuple(name for name in ATTRIBUTES if name not in ("Status", *sets)))
+
+
+EVENTS: Mapping[str, Event] = {
+    "claim": _new("SENDING", *_CONTENT, "Place", "LeaseId", "DueTs", "Attempts"),
+    "wait": _new("PENDING", *_CONTENT, *_PROGRESS, "DueTs", "Attempts", "Ambiguous", "LastError"),
+    "park": _new("FAILED", *_CONTENT, "RawBody", "LastError", "ExpirationTs"),
+    "reserve": Event(
+        (*_NEW, "id of this message"),
+        "",
+        ("OwnerPK", "OwnerSK", "BodyHash", "ExpirationTs"),
+        removes=tuple(name for name in ATTRIBUTES if name not in ("OwnerPK", "OwnerSK", "BodyHash", "ExpirationTs")),
+    ),
+    "reclaim": Event(
+        ("PENDING, due", "PENDING, behind its group", "SENDING, lease over"),
+        "SENDING",
+        ("LeaseId", "DueTs", "Place"),
+        ("Attempts",),
+    ),
+    "progress": Event(_OURS, "SENDING", (*_PROGRESS, "DueTs")),
+    "later": Event(
+        _OURS,
+        "PENDING",
+        ("Chat", *_PROGRESS, "DueTs", "LastError", "FailingSince"),
+        ("Ambiguous", "Failures"),
+        ("LeaseId",),
+    ),
+    "sent": Event(_OURS, "SENT", (*_PROGRESS, "ExpirationTs"), (), ("LeaseId", "DueTs", "Place", "LastError")),
+    "fail": Event(_OURS, "FAILED", (*_PROGRESS, "LastError", "ExpirationTs"), (), ("LeaseId", "DueTs", "Place")),
+    "redrive": Event(
+        ("FAILED",),
+        "PENDING",
+        ("Chat", "DueTs", "TurnTs", "Attempts", *_MENDS),
+        removes=("ExpirationTs", "Ambiguous", "Failures", "FailingSince"),
+    ),
+}
+
+
+class Lease(NamedTuple):
+    """The right to send a row, until its time (epoch seconds) is over."""
+
+    id: str
+    until: float
+
+
+class Content(NamedTuple):
+    """A message as its row keeps it.
+
+    message: its fields, as JSON; None for bad input. turn: when it might go at first, in epoch seconds.
+    sequence: its place in its group. gone: the row of an earlier message with its id, which is no longer there.
+    """
+
+    chat: str
+    message: str | None
+    body_hash: str
+    accepted: float
+    turn: float
+    sequence: str | None = None
+    gone: Key | None = None
+
+    @classmethod
+    def of(cls, message: Message, now: float, sequence: str | None = None) -> Content:
+        """A message that is accepted now (epoch seconds). sequence: its place in its group."""
+        turn = max(now, float(message.deliver_at or 0))
+        fields = message.to_fields()
+        kept = json.dumps(fields, ensure_ascii=False)
+        fields.pop("id", None)
+        return cls(message.chat, kept, _hash(json.dumps(fields, sort_keys=True)), now, turn, sequence)
+
+    @classmethod
+    def of_bad_input(cls, raw: str, now: float) -> Content:
+        """Input that is no message, as it came."""
+        return cls("default", None, _hash(raw), now, now)
+
+
+def claim(content: Content, lease: Lease) -> Change:
+    """Takes a new message to send it."""
+    held = {"Place": content.sequence, "LeaseId": lease.id, "DueTs": lease.until, "Attempts": 1}
+    return _change("claim", {**_content(content), **held}, now=content.accepted, gone=content.gone)
+
+
+def wait(
+    content: Content,
+    *,
+    progress: Progress = NO_PROGRESS,
+    attempts: int = 0,
+    ambiguous: int = 0,
+    error: str | None = None,
+) -> Change:
+    """Keeps a new message that cannot be sent now; its turn is when it is due."""
+    tried = {"Attempts": attempts, "Ambiguous": ambiguous, "LastError": _reason(error)}
+    values = {**_content(content), **_progress(progress), **tried, "DueTs": content.turn}
+    return _change("wait", values, now=content.accepted, gone=content.gone)
+
+
+def park(content: Content, *, error: str, raw: str | None = None) -> Change:
+    """Keeps a new message that will not be delivered, with the reason. raw: bad input, as it came."""
+    kept = None if raw is None else raw.encode("utf-8", "replace")[:MAX_RAW_BYTES].decode("utf-8", "ignore")
+    ends = {"RawBody": kept, "LastError": _reason(error), "ExpirationTs": int(content.accepted) + KEPT_FAILED}
+    return _change("park", {**_content(content), **ends}, now=content.accepted, gone=content.gone)
+
+
+def reserve(owner: Key, *, body_hash: str, now: float, gone: Key | None = None) -> Change:
+    """Has an id name the message in another row: that of a message group. gone: see Content."""
+    values = {"OwnerPK": owner.partition, "OwnerSK": owner.sort, "BodyHash": body_hash}
+    return _change("reserve", {**values, "ExpirationTs": int(now) + KEPT_RESERVED}, now=now, gone=gone, own=owner)
+
+
+def reclaim(lease: Lease, *, now: float, place: str | None) -> Change:
+    """Takes a message to send it once more. place: its sequence, if it belongs to a group."""
+    return _change("reclaim", {"LeaseId": lease.id, "DueTs": lease.until, "Place": place}, {"Attempts": 1}, now=now)
+
+
+def progress(lease: Lease, progress: Progress) -> Change:
+    """Notes how far a message has come, and extends its lease."""
+    return _change("progress", {**_progress(progress), "DueTs": lease.until}, lease=lease)
+
+
+def later(
+    lease: Lease,
+    progress: Progress,
+    *,
+    chat: str,
+    due: float | None,
+    error: str | None = None,
+    is_ambiguous: bool = False,
+    is_failure: bool = False,
+    failing_since: float | None = None,
+) -> Change:
+    """Puts a message back, into the lane of its chat. due: None in a group, whose row tells when it goes on.
+
+    is_failure: it failed, and Telegram itself is not away. failing_since: when its first own failure was.
+    """
+    why = {"Chat": chat, "DueTs": due, "LastError": _reason(error), "FailingSince": failing_since}
+    adds = {"Ambiguous": int(is_ambiguous), "Failures": int(is_failure)}
+    return _change("later", {**_progress(progress), **why}, adds, lease=lease)
+
+
+def sent(lease: Lease, progress: Progress, *, now: float) -> Change:
+    """Notes that a message is delivered."""
+    return _change("sent", {**_progress(progress), "ExpirationTs": int(now) + KEPT_SENT}, lease=lease)
+
+
+def fail(lease: Lease, progress: Progress, *, now: float, error: str) -> Change:
+    """Notes that a message will not be delivered, with the reason."""
+    ends = {"LastError": _reason(error), "ExpirationTs": int(now) + KEPT_FAILED}
+    return _change("fail", {**_progress(progress), **ends}, lease=lease)
+
+
+def redrive(row: Row, *, now: float) -> Change:
+    """Has a parked message sent again. What was mended is tried anew, unless a part of it has arrived already."""
+    mends = _progress(row.progress) if row.progress.message_ids else {}
+    values = {
+        "Chat": row.chat,
+        "DueTs": now,
+        "TurnTs": now,
+        "Attempts": 0,
+        **{name: mends.get(name) for name in _MENDS},
+    }
+    return _change("redrive", values)
+
+
+def touch_group(chat: str, *, due: float, nonce: str, is_failure: bool = False) -> Change:
+    """Has a group wait in the index. due: when it goes on, if it does not wait there already."""
+    adds = {"Failures": 1} if is_failure else {}
+    return Change((), {"Touched": nonce}, ["ExpirationTs"], adds, {"Chat": chat, "DueTs": due})
+
+
+def move_group(chat: str, *, due: float, nonce: str, is_failure: bool = False) -> Change:
+    """Says when a group goes on, and in which lane."""
+    adds = {"Failures": 1} if is_failure else {}
+    return Change((), {"Touched": nonce, "Chat": chat, "DueTs": due}, ["ExpirationTs"], adds)
+
+
+def close_group(touched: str | None, *, now: float) -> Change:
+    """Takes an empty group out of the index, unless it was touched since it was seen."""
+    unseen = [[Check("Touched", "=", touched)]]
+    return Change(unseen, {"ExpirationTs": int(now) + KEPT_SENT}, ["Chat", "DueTs", "Failures"])
+
+
+def hold_lane(*, until: float) -> Change:
+    """Has a chat wait until a time."""
+    return Change(sets={"NotBefore": until, "ExpirationTs": int(until) + KEPT_SENT})
+
+
+def _change(
+    name: str,
+    values: Mapping[str, object],
+    adds: Mapping[str, int] = {},
+    *,
+    now: float = 0.0,
+    lease: Lease | None = None,
+    gone: Key | None = None,
+    own: Key | None = None,
+) -> Change:
+    event = EVENTS[name]
+    given: dict[object, object] = {":now": now}
+    if lease is not None:
+        given[":lease"] = lease.id
+    for role, key in (("gone", gone), ("own", own)):
+        if key is not None:
+            given |= {f":{role}_partition": key.partition, f":{role}_sort": key.sort}
+    when = [_filled(SOURCES[source], given) for source in event.sources]
+    if event.target:
+        values = {"Status": event.target, **values}
+    return Change(
+        when=[line for line in when if line],
+        sets={name: value for name, value in values.items() if value is not None},
+        removes=(*event.removes, *(name for name in event.sets if values.get(name) is None)),
+        adds={name: count for name, count in adds.items() if count},
+    )
+
+
+def _filled(line: Sequence[Check], given: Mapping[object, object]) -> list[Check]:
+    """The line with its values; empty where one is not given: then the event cannot come from there."""
+    if any(str(test.value).startswith(":") and test.value not in given for test in line):
+        return []
+    return [test._replace(value=given.get(test.value, test.value)) for test in line]
+
+
+def _content(content: Content) -> dict[str, object]:
+    return {
+        "Chat": content.chat,
+        "Message": content.message,
+        "BodyHash": content.body_hash,
+        "AcceptedTs": content.accepted,
+        "TurnTs": content.turn,
+        "Sequence": content.sequence,
+    }
+
+
+def _progress(progress: Progress) -> dict[str, object]:
+    kept: dict[str, object] = {}
+    if progress.message_ids:
+        ids = progress.message_ids
+        kept["TelegramMessageId"] = ids[0] if len(ids) == 1 else list(ids)
+        kept["Answer"] = _answer(progress.answer or {})
+    if progress.mended:
+        kept["Mended"] = list(progress.mended)
+    if progress.plain_from is not None:
+        kept["PlainFrom"] = progress.plain_from
+    return kept
+
+
+def _answer(answer: Mapping[str, object]) -> str:
+    """Telegram's answer, as JSON; of one that is very long only what names the message."""
+    whole = json.dumps(answer, ensure_ascii=False)
+    if len(whole.encode("utf-8", "replace")) <= MAX_ANSWER_BYTES:
+        return whole.encode("utf-8", "replace").decode()
+    named = {name: answer[name] for name in ("message_id", "date") if isinstance(answer.get(name), int)}
+    return json.dumps(named)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _reason(error: str | None) -> str | None:
+    return None if error is None else redact(error)[:MAX_ERROR_CHARACTERS].encode("utf-8", "replace").decode()

@@ -1,0 +1,59 @@
+"""The relay: what becomes of a message, whatever door it came through.
+
+The promise: once accepted, a message is delivered. It arrives twice only if a process died, or the answer of Telegram
+or of the table was lost, between Telegram taking it and us noting it. Within a group, messages arrive in order.
+Nobody waits for somebody else.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from ..outbox.table import Outbox
+from ..settings import Parameters
+from ..telegram.bot_api import Sender
+from .accept import Acceptance
+from .attempt import Attempts
+from .courier import Courier
+from .intake import Entry, Intake
+from .ksuid import ksuid
+from .outcome import Accepted, Delivered
+from .redelivery import Redelivery
+
+__all__ = ["Accepted", "Delivered", "Entry", "Relay"]
+
+
+class Relay:
+    """Sends messages through ``sender``, and keeps in ``outbox`` those that cannot be sent now.
+
+    accept, park, status: while a sender waits. take: for queues. redeliver: for the schedule. Each ``deadline`` is a
+    time of ``clock`` (epoch seconds): nothing is begun that could not be finished by then. random: gives so many
+    random bytes.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        outbox: Outbox,
+        parameters: Parameters,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._clock = clock
+        self._random = random
+        courier = Courier(sender, outbox, parameters, clock=clock, sleep=sleep)
+        attempts = Attempts(courier, outbox, clock=clock, sleep=sleep, random=random)
+        acceptance = Acceptance(courier, attempts, outbox, clock=clock)
+        self.accept = acceptance.accept
+        self.park = acceptance.park
+        self.status = acceptance.status
+        self.take = Intake(courier, attempts, outbox, clock=clock).take
+        self.redeliver = Redelivery(courier, attempts, outbox, clock=clock, sleep=sleep, random=random).redeliver
+
+    def new_id(self) -> str:
+        """An id for a message that came without one."""
+        return ksuid(self._clock(), self._random(16))

@@ -1,0 +1,165 @@
+"""Accepting a message while its sender waits for the answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from ..contract.message import Message
+from ..errors import (
+    Ambiguous,
+    IdReused,
+    InvalidMessage,
+    MessageInFlight,
+    Refused,
+    TableAnswerLost,
+    TableUnavailable,
+    Unavailable,
+)
+from ..outbox import states
+from ..outbox.row import Key, Row
+from ..outbox.states import Change, Content
+from ..outbox.table import NotApplied, Outbox
+from ..telegram.delivery import Delivery
+from ..telegram.rendering import render
+from .attempt import Attempts
+from .courier import Courier
+from .outcome import Accepted, Claim, Delivered, Parked, Undelivered, log_outcome
+
+_log = logging.getLogger("botte.relay")
+
+
+class Acceptance:
+    """Sends a message at once, and keeps it where Telegram cannot take it now. clock: epoch seconds."""
+
+    def __init__(self, courier: Courier, attempts: Attempts, outbox: Outbox, *, clock: Callable[[], float]) -> None:
+        self._courier = courier
+        self._attempts = attempts
+        self._outbox = outbox
+        self._clock = clock
+
+    def accept(self, message: Message, *, deadline: float, spare_id: str) -> Delivered | Accepted:
+        """Sends a message, or keeps it.
+
+        deadline: epoch seconds. spare_id: names the message if it has to be kept, and has no id of its own.
+        Raises InvalidMessage (unknown chat), Refused, IdReused, MessageInFlight; and Unavailable where nothing was
+        accepted, because the outbox cannot be reached either.
+        """
+        try:
+            self._courier.chat_id(message.chat)
+        except Refused as error:
+            raise InvalidMessage("chat", error.reason) from None
+        except Unavailable:
+            pass  # the message is kept, and its chat looked up when it is sent
+        key, now = Key.of_id(message.id or spare_id), self._clock()
+        content = Content.of(message, now)
+        if content.turn > now:
+            return self._keep(key, content, states.wait)
+        if message.id is None and len(render(message)) == 1:
+            return self._send_directly(key, content, message, deadline)
+        return self._send_claimed(key, content, message, deadline)
+
+    def park(self, request_id: str, raw: str | None, error: Exception) -> None:
+        """Keeps a message that will not be delivered under the id of its request, with the reason.
+
+        raw: the message as it came. Raises TableUnavailable.
+        """
+        _log.warning("parked", extra={"id": request_id, "reason": str(error)})
+        now = self._clock()
+        content = Content.of_bad_input(raw or "", now)
+        with suppress(NotApplied):  # an earlier invocation of the same request parked it
+            self._attempts.add(Key.of_id(request_id), content, lambda new: states.park(new, error=str(error), raw=raw))
+
+    def status(self, id: str) -> dict[str, object] | None:
+        """What became of the message with an id; None if there is none, or it was delivered without being kept."""
+        row = self._outbox.get(Key.of_id(id))
+        if row is not None and row.owner:
+            row = self._outbox.get(row.owner)
+        if row is None:
+            return None
+        return {
+            "id": id,
+            "status": row.status or "PENDING",
+            "attempts": row.attempts,
+            "message_ids": list(row.progress.message_ids),
+            "last_error": row.last_error,
+            "due_at": row.due_ts,
+        }
+
+    def _send_directly(self, key: Key, content: Content, message: Message, deadline: float) -> Delivered | Accepted:
+        """Sends a message that nobody can ask for again: it needs no row, unless it has to be kept."""
+        delivery = Delivery(message)
+        try:
+            self._courier.carry(delivery, deadline=deadline)
+        except Unavailable as error:
+            reason, lost = error.reason, int(isinstance(error, Ambiguous))
+
+            def wait(content: Content) -> Change:
+                return states.wait(content, progress=delivery.progress, attempts=1, ambiguous=lost, error=reason)
+
+            # What has arrived in part is noted until the deadline: the sender would send all of it again.
+            until = deadline if delivery.progress.message_ids else None
+            try:
+                accepted = self._keep(key, content, wait, until=until)
+            except MessageInFlight:
+                accepted = Accepted(key.sort)  # kept by this very call, and on its way already
+            except TableUnavailable as table:
+                raise Unavailable(f"{error.reason}; {table.reason}", retry_after=error.retry_after) from None
+            log_outcome("pending", key, message, error.reason)
+            return accepted
+        log_outcome("sent", key, message, mended=delivery.progress.mended)
+        return Delivered(delivery.progress.result)
+
+    def _send_claimed(self, key: Key, content: Content, message: Message, deadline: float) -> Delivered | Accepted:
+        try:
+            claim = self._attempts.claim(key, content, message)
+        except NotApplied as known:
+            resumed = self._resume(known.row, content)
+            if resumed is None:
+                return self._answer_known(known.row, key, content)
+            claim = resumed
+        except TableAnswerLost:
+            raise  # it may be claimed: then it is sent when the lease is over
+        except TableUnavailable:
+            if message.id is not None:
+                raise
+            return self._send_directly(key, content, message, deadline)
+        outcome = self._attempts.send(claim, deadline)
+        if isinstance(outcome, Undelivered):
+            self._attempts.put_back(claim, outcome)
+        self._attempts.catch_up(deadline)
+        if isinstance(outcome, Parked):
+            raise Refused(outcome.reason)
+        return outcome if isinstance(outcome, Delivered) else Accepted(key.sort)
+
+    def _resume(self, row: Row, content: Content) -> Claim | None:
+        """Takes a message that is asked for again, and is due; one of a group has to wait for its group.
+
+        One that may have arrived is left to the schedule, which gives it up in the end.
+        """
+        is_due = row.owes and row.due_ts is not None and row.due_ts <= content.accepted and not row.ambiguous
+        if row.body_hash != content.body_hash or not is_due or row.sequence is not None:
+            return None
+        return self._attempts.reclaim(row)
+
+    def _keep(
+        self, key: Key, content: Content, change: Callable[[Content], Change], *, until: float | None = None
+    ) -> Delivered | Accepted:
+        try:
+            self._attempts.add(key, content, change, until=until)
+        except NotApplied as known:
+            return self._answer_known(known.row, key, content)
+        return Accepted(key.sort)
+
+    def _answer_known(self, row: Row, key: Key, content: Content) -> Delivered | Accepted:
+        """The answer to a message whose id is known already."""
+        if row.body_hash != content.body_hash:
+            raise IdReused("names another message already: a new message needs a new id")
+        if row.status == "SENT":
+            return Delivered(row.progress.result)
+        if row.status == "FAILED":
+            raise Refused(row.last_error or "it was refused before")
+        if row.status == "SENDING" and (row.due_ts or 0.0) > self._clock():
+            raise MessageInFlight("a message with this id is being sent right now")
+        return Accepted(key.sort)

@@ -1,0 +1,183 @@
+"""Carries deliveries to Telegram: to which chat, at which pace, and how long Telegram wants it left in peace.
+
+A chat is a lane. What one lane waits for delays no other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from ..errors import BotTokenRejected, ParametersUnavailable, Refused, TableUnavailable, Unavailable
+from ..outbox import states
+from ..outbox.row import Key
+from ..outbox.table import Outbox
+from ..settings import Parameters
+from ..telegram.bot_api import Sender, call_seconds
+from ..telegram.delivery import Delivery
+
+MAX_SLEEP_SECONDS = 5.0
+NOTE_SECONDS = 2.0
+TABLE_SECONDS = 5.0  # a call of a table, at its worst
+REMEMBER_SECONDS = 20.0  # a read and a write of the Parameter Store, at their worst
+PRIVATE_CHAT_INTERVAL_SECONDS = 1.0
+GROUP_CHAT_INTERVAL_SECONDS = 3.0
+
+_log = logging.getLogger("botte.courier")
+
+
+class Interrupted(Unavailable):
+    """We stop: no time for another call to Telegram, no lease any more, or no table to note the progress in."""
+
+
+class _InTime:
+    """A sender that begins no call without time for it: mending a message takes several, as its parts do."""
+
+    def __init__(self, sender: Sender, may_begin: Callable[[str], bool]) -> None:
+        self._sender = sender
+        self._may_begin = may_begin
+
+    def call(self, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None = None) -> Any:
+        if not self._may_begin(method):
+            raise Interrupted("no time left to send it")
+        return self._sender.call(method, fields, file)
+
+
+class Courier:
+    """Sends through ``sender`` to the chats that ``parameters`` names.
+
+    A ``deadline`` is a time of ``clock`` (epoch seconds): no call is begun that could not be finished, and noted, by
+    then. How long a chat has to wait is remembered here, and in ``outbox`` where it is long.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        outbox: Outbox,
+        parameters: Parameters,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._sender = sender
+        self._outbox = outbox
+        self._parameters = parameters
+        self._clock = clock
+        self._sleep = sleep
+        self._not_before: dict[str, float] = {}
+        self._last_sent: dict[str, float] = {}
+        self._moved: dict[int, int] = {}
+        self._alarmed = False
+
+    def names(self) -> set[str]:
+        """The names of the configured chats. Raises ParametersUnavailable."""
+        return set(self._parameters.chats())
+
+    def chat_id(self, name: str) -> int:
+        """The id of the chat with a name. Raises Refused, or ParametersUnavailable."""
+        chats = self._parameters.chats()
+        if name not in chats:
+            raise Refused(f"unknown chat; the chats are {', '.join(sorted(chats))}")
+        return self._moved.get(chats[name], chats[name])
+
+    def has_time(self, deadline: float, *, method: str = "sendMessage") -> bool:
+        """Whether a call to Telegram could be made and noted by the deadline."""
+        return self._clock() + call_seconds(method) + NOTE_SECONDS <= deadline
+
+    def free_ts(self, name: str) -> float:
+        """When the chat may be written to again: at Telegram's pace, and not before it said."""
+        interval = PRIVATE_CHAT_INTERVAL_SECONDS
+        with suppress(Refused, ParametersUnavailable):
+            # Groups have negative ids. https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+            interval = interval if self.chat_id(name) > 0 else GROUP_CHAT_INTERVAL_SECONDS
+        return max(self._last_sent.get(name, 0.0) + interval, self._not_before.get(name, 0.0))
+
+    def read_waits(self) -> None:
+        """Learns from the outbox which chats have to wait. Raises TableUnavailable."""
+        for name, until in self._outbox.lanes().items():
+            self._not_before[name] = max(until, self._not_before.get(name, 0.0))
+
+    def is_telegram_there(self, deadline: float) -> bool:
+        """Asks Telegram something that shows nothing in any chat. False also where there is no time to ask."""
+        if not self.has_time(deadline, method="getMe"):
+            return False
+        try:
+            self._sender.call("getMe", {})
+        except BotTokenRejected as error:
+            self._alarm(error)
+            return False
+        except Unavailable as error:
+            _log.warning("Telegram cannot be reached", extra={"reason": error.reason})
+            return False
+        except Refused:
+            pass  # it is there, and says so
+        return True
+
+    def carry(self, delivery: Delivery, *, deadline: float) -> None:
+        """Sends what is left of a delivery. It sleeps as long as Telegram asked to wait, if that is 5 s or less.
+
+        Raises Refused or Unavailable; ``delivery.progress`` tells how far it came.
+        """
+        name = delivery.message.chat
+        chat_id = self.chat_id(name)
+
+        def may_begin(method: str) -> bool:
+            self._last_sent[name] = self._clock()
+            return self.has_time(deadline, method=method)
+
+        slept = 0.0
+        while True:
+            wait = self._not_before.get(name, 0.0) - self._clock()
+            if wait > 0:
+                slept += wait
+                if slept > MAX_SLEEP_SECONDS:
+                    raise Unavailable("Telegram asked to wait", retry_after=wait)
+                if not self.has_time(deadline - wait):
+                    raise Interrupted("no time left to wait for Telegram")
+                self._sleep(wait)
+            try:
+                delivery.run(_InTime(self._sender, may_begin), chat_id)
+                return
+            except BotTokenRejected as error:
+                self._alarm(error)
+                raise
+            except Unavailable as error:
+                if error.retry_after is None:
+                    raise
+                self._hold(name, error.retry_after)
+            finally:
+                if delivery.migrated_to is not None and chat_id not in self._moved:
+                    self._note_migration(name, chat_id, delivery.migrated_to, deadline)
+
+    def _hold(self, name: str, seconds: float) -> None:
+        """Has a chat wait, for the other functions as well where it is long."""
+        self._not_before[name] = until = self._clock() + seconds
+        if seconds > MAX_SLEEP_SECONDS:
+            with suppress(TableUnavailable):  # then each finds out by itself
+                self._outbox.apply(Key.of_lane(name), states.hold_lane(until=until))
+
+    def _alarm(self, error: BotTokenRejected) -> None:
+        if not self._alarmed:
+            self._alarmed = True
+            _log.error(
+                "Telegram rejects the bot token: messages are kept until the parameter is put right",
+                extra={"alarm": "bot_token_rejected", "reason": error.reason},
+            )
+
+    def _note_migration(self, name: str, old_id: int, new_id: int, deadline: float) -> None:
+        """Remembers a group's new id: here, and in the Parameter Store where there is time for it, and the right."""
+        self._moved[old_id] = new_id
+        chat = {"chat": name, "chat_id": new_id}
+        try:
+            if self._clock() + REMEMBER_SECONDS + NOTE_SECONDS > deadline:
+                raise ParametersUnavailable("no time left to write the parameter")
+            self._parameters.move_chat(old_id, new_id)
+        except ParametersUnavailable as error:
+            _log.error(
+                "the group became a supergroup: put its new chat id into the parameter telegram-chats",
+                extra={**chat, "alarm": "chat_migrated", "reason": error.reason},
+            )
+        else:
+            _log.warning("the group became a supergroup: its new chat id is in telegram-chats now", extra=chat)

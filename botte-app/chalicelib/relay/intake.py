@@ -1,0 +1,139 @@
+"""Taking in what a queue door brings, where nobody waits for an answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ..contract.message import InvalidMessage, Message
+from ..contract.task import InvalidTask
+from ..errors import Refused, TableUnavailable, Unavailable, WriteRefused
+from ..outbox import states
+from ..outbox.row import Key
+from ..outbox.states import Content
+from ..outbox.table import NotApplied, Outbox
+from .attempt import Attempts
+from .courier import Courier
+from .outcome import Undelivered
+
+MAX_CHAT_SECONDS = 5.0  # of a batch; what else it has for this chat is left to redeliver
+MAX_BATCH_SECONDS = 30.0  # the same for all chats: a function's minute has to be enough for the rest of the batch
+
+_log = logging.getLogger("botte.relay")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a queue door took from a record.
+
+    record: the row that the record's place and content name, in its group if it belongs to one. name: the id of the
+    message if it gives none itself, and belongs to no group. read: gives the message, at a time (epoch seconds); raises
+    InvalidMessage or InvalidTask. raw: the body as it came. sequence: its place in its group.
+    forget: called once the outbox has the message.
+    """
+
+    record: Key
+    name: str | None
+    read: Callable[[float], Message]
+    raw: str
+    sequence: str | None = None
+    forget: Callable[[], None] = lambda: None
+
+    def key(self, id: str | None) -> Key:
+        """The row of the message, if it has this id."""
+        named = id or self.name
+        return self.record if named is None or self.sequence is not None else Key.of_id(named)
+
+
+class Intake:
+    """Takes entries into ``outbox``, and sends at once what can be sent. clock: epoch seconds."""
+
+    def __init__(self, courier: Courier, attempts: Attempts, outbox: Outbox, *, clock: Callable[[], float]) -> None:
+        self._courier = courier
+        self._attempts = attempts
+        self._outbox = outbox
+        self._clock = clock
+
+    def take(self, entries: Iterable[Entry], *, deadline: float) -> None:
+        """Takes entries in their order; afterwards each message is sent, pending or failed in the outbox.
+
+        deadline: epoch seconds. Raises TableUnavailable: then the queue has to bring the batch again.
+        """
+        spent: dict[str, float] = {}
+        try:
+            for entry in entries:
+                self._take_or_park(entry, deadline, spent)
+                entry.forget()
+        finally:
+            self._attempts.catch_up(deadline)
+
+    def _take_or_park(self, entry: Entry, deadline: float, spent: dict[str, float]) -> None:
+        try:
+            self._take(entry, deadline, spent)
+        except (InvalidMessage, InvalidTask) as error:
+            self._park_raw(entry, str(error))
+        except Exception as error:
+            if isinstance(error, TableUnavailable) and not isinstance(error, WriteRefused):
+                raise
+            # A fault of ours: it would be the same the next time, and hold up everything behind it.
+            _log.error("internal error while a message was taken", exc_info=True, extra={"id": entry.record.sort})
+            self._park_raw(entry, "internal error")
+
+    def _take(self, entry: Entry, deadline: float, spent: dict[str, float]) -> None:
+        """spent: how many seconds of the batch each chat has had. The messages of a slow one do not wait in line."""
+        now = self._clock()
+        message = entry.read(now)
+        content, key = Content.of(message, now, entry.sequence), entry.key(message.id)
+        try:
+            self._check_chat(message)
+            if content.turn > now:
+                self._attempts.add(key, content, states.wait)
+                with suppress(NotApplied):  # whose the id is, is decided at the message's turn
+                    self._attempts.reserve_id(message.id, key, content)
+                return
+            claim = self._attempts.claim(key, content, message)
+        except NotApplied as known:
+            if known.row.body_hash != content.body_hash:
+                self._park(entry, content, "id: names another message already")
+            return
+        except Refused as error:
+            self._park(entry, content, error.reason)
+            return
+        if not self._attempts.confirm_id(claim):
+            return
+        is_slow = spent.get(message.chat, 0.0) > MAX_CHAT_SECONDS or sum(spent.values()) > MAX_BATCH_SECONDS
+        if is_slow or (claim.group is not None and self._is_behind(claim.group, key)):
+            self._attempts.put_back(claim)
+            return
+        began = self._clock()
+        outcome = self._attempts.send(claim, deadline)
+        spent[message.chat] = spent.get(message.chat, 0.0) + self._clock() - began
+        if isinstance(outcome, Undelivered):
+            self._attempts.put_back(claim, outcome)
+
+    def _check_chat(self, message: Message) -> None:
+        """Raises Refused for a chat that is not configured. When nobody can tell, it is looked up at the send."""
+        with suppress(Unavailable):
+            self._courier.chat_id(message.chat)
+
+    def _is_behind(self, group: str, key: Key) -> bool:
+        """Whether an earlier message of the group is still to be delivered. A claimed one is seen by all who come."""
+        head = self._outbox.head(group)
+        return head is not None and head.key != key
+
+    def _park_raw(self, entry: Entry, reason: str) -> None:
+        self._park(entry, Content.of_bad_input(entry.raw, self._clock()), reason, entry.raw)
+
+    def _park(self, entry: Entry, content: Content, reason: str, raw: str | None = None) -> None:
+        """Keeps a message that will not be delivered: under its name, or where that is another's, its record's."""
+        _log.warning("parked", extra={"id": entry.name or entry.record.sort, "reason": reason})
+        named = entry.record.alone if entry.sequence is not None else entry.key(None)
+        for key in dict.fromkeys((named, entry.record.alone)):
+            try:
+                self._attempts.add(key, content, lambda content: states.park(content, error=reason, raw=raw))
+            except NotApplied as known:
+                if known.row.body_hash != content.body_hash:
+                    continue
+            return  # parked, or the same record again

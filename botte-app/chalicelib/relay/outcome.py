@@ -1,0 +1,83 @@
+"""What can become of a message, as the rooms of the relay tell each other, and as the log tells it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..contract.message import Message
+from ..errors import Unavailable
+from ..outbox.row import Key, Row
+from ..outbox.states import Lease
+from ..telegram.delivery import Progress
+
+_log = logging.getLogger("botte.relay")
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Telegram took the message. result: Telegram's ``Message``, with ``message_ids`` where it was split."""
+
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The message is kept, and will be delivered."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class Parked:
+    """Telegram will never take the message: it is kept with the reason, for an operator."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """Telegram does not take the message now. progress: how far it came all the same."""
+
+    error: Unavailable
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row that is ours to send: its key, its message, and what the row says since it was claimed."""
+
+    key: Key
+    message: Message
+    row: Row
+    lease: Lease
+
+    @property
+    def group(self) -> str | None:
+        """The partition of the message's group, if it belongs to one."""
+        return None if self.row.sequence is None else self.key.partition
+
+
+def log_outcome(
+    outcome: str,
+    key: Key,
+    message: Message | None,
+    reason: str | None = None,
+    *,
+    mended: Iterable[str] = (),
+    waited_seconds: int = 0,
+) -> None:
+    """Logs what became of a message: ``sent``, ``pending`` or ``failed``.
+
+    mended: as in Progress. waited_seconds: for how long a pending one has waited; an alarm looks at it.
+    """
+    level = {"sent": logging.INFO, "pending": logging.WARNING, "failed": logging.ERROR}[outcome]
+    sender_app = message.sender_app if message else None
+    extra: dict[str, object] = {"id": key.sort, "sender_app": sender_app, "reason": reason}
+    if mended:
+        extra["mended"] = list(mended)
+    if outcome == "pending":
+        extra["waited_seconds"] = waited_seconds
+    _log.log(level, outcome, extra=extra)

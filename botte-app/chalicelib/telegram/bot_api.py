@@ -1,0 +1,278 @@
+"""The only code that talks to Telegram: one Bot API call, and its answer or an error of the tree in ``errors``.
+
+The bot token is part of every URL, so no URL and no foreign error text ever leaves this module.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import logging
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import urllib3
+
+from ..errors import (
+    Ambiguous,
+    BotTokenRejected,
+    ChatMigrated,
+    MarkupRefused,
+    MediaNotFetched,
+    Refused,
+    ThreadNotFound,
+    Unavailable,
+    redact,
+)
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+CONNECT_TIMEOUT_SECONDS = 3.0
+READ_TIMEOUT_SECONDS = 10.0
+MEDIA_READ_TIMEOUT_SECONDS = 20.0  # Telegram fetches a photo or document before it answers
+MAX_RETRY_AFTER_SECONDS = 86_400.0
+MAX_ANSWER_BYTES = 1 << 20
+
+# A connection that lay idle for longer, perhaps in a frozen Lambda, may be dead without our knowing. By the wall clock:
+# the monotonic one may stand still while the Lambda is frozen.
+_MAX_IDLE_SECONDS = 60.0
+_DEFAULT_RETRY_AFTER_SECONDS = 5.0
+_MIN_RETRY_AFTER_SECONDS = 1.0
+
+_NOT_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.SSLError,
+    urllib3.exceptions.LocationValueError,
+)
+_MARKUP = ("can't parse entities", "can't parse caption entities", "can't parse message text")
+_THREAD = ("message thread not found", "topic_closed", "topic_deleted", "topic closed")
+_MEDIA = (
+    "wrong file identifier/http url",
+    "wrong http url",
+    "failed to get http url content",
+    "wrong type of the web page content",
+    "photo has unsupported extension",
+    # Of what it fetched, or could not fetch, in the words of the API below:
+    # https://core.telegram.org/method/messages.sendMedia
+    "webpage_curl_failed",
+    "webpage_media_empty",
+    "image_process_failed",
+    "photo_",  # such as PHOTO_INVALID_DIMENSIONS
+)
+
+_MEDIA_METHODS = ("sendPhoto", "sendDocument")
+
+_log = logging.getLogger("botte.telegram")
+
+
+def call_seconds(method: str) -> float:
+    """How long a call of a Bot API method takes at most."""
+    read = MEDIA_READ_TIMEOUT_SECONDS if method in _MEDIA_METHODS else READ_TIMEOUT_SECONDS
+    return CONNECT_TIMEOUT_SECONDS + read
+
+
+class Sender(Protocol):
+    """What can make a Bot API call: :class:`Telegram`, or a stand-in."""
+
+    def call(self, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None = None) -> Any: ...
+
+
+class _RedactingFilter(logging.Filter):
+    """urllib3 logs the path of each request at DEBUG, and the bot token is in it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact(record.getMessage()), None
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_RedactingFilter())
+
+
+class _AnswerStream(io.RawIOBase):
+    """What a socket brings until a time of the monotonic clock: each read gets no more than what is left of it."""
+
+    def __init__(self, connection: socket.socket, ends: float) -> None:
+        self._connection = connection
+        self._stream = connection.makefile("rb", buffering=0)
+        self._ends = ends
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        self._connection.settimeout(left)
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that comes within the socket's timeout as a whole: status, headers and body, however slowly they drip.
+
+    Python gives that time to each read of a few bytes.
+    """
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        timeout = sock.gettimeout()
+        super().__init__(sock, *arguments, **options)
+        if timeout is not None:
+            self.fp.close()
+            self.fp = io.BufferedReader(_AnswerStream(sock, time.monotonic() + timeout))
+
+
+class _HttpConnection(urllib3.connection.HTTPConnection):
+    response_class = _Answer
+
+
+class _HttpsConnection(urllib3.connection.HTTPSConnection):
+    response_class = _Answer
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except TimeoutError:
+            # urllib3 takes it for a lost answer; but before the handshake is done nothing was asked.
+            raise urllib3.exceptions.ConnectTimeoutError(self, "the TLS handshake took too long") from None
+
+
+class _HttpConnectionPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsConnectionPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+class Telegram:
+    """The Bot API at ``api_url``, over one connection that is kept alive between calls.
+
+    bot_token: called for each request; with ``fresh=True`` after Telegram rejected the token, to read it once more.
+    Timeouts are in seconds: connect_timeout for each of connect, TLS handshake and sending, read_timeout for the whole
+    answer. Both together are the most that a call takes, unless the host has several addresses that are all silent.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        bot_token: Callable[..., str],
+        *,
+        connect_timeout: float = CONNECT_TIMEOUT_SECONDS,
+        read_timeout: float = READ_TIMEOUT_SECONDS,
+        media_read_timeout: float = MEDIA_READ_TIMEOUT_SECONDS,
+    ) -> None:
+        self._api_url = api_url
+        self._bot_token = bot_token
+        self._timeout, self._media_timeout = (
+            urllib3.Timeout(total=connect_timeout + read, connect=connect_timeout, read=read)
+            for read in (read_timeout, media_read_timeout)
+        )
+        self._pool = urllib3.PoolManager(maxsize=4, retries=False)
+        self._pool.pool_classes_by_scheme = {"http": _HttpConnectionPool, "https": _HttpsConnectionPool}
+        self._last_used = time.time()
+
+    def call(self, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None = None) -> Any:
+        """Calls a Bot API method and returns its ``result``.
+
+        fields: the method's parameters. file: name and content, sent as ``document``.
+        Raises Refused, Unavailable or one of their kinds.
+        """
+        token = self._bot_token()
+        try:
+            return self._post(token, method, fields, file)
+        except BotTokenRejected:
+            fresh = self._bot_token(fresh=True)
+            if fresh == token:
+                raise
+            return self._post(fresh, method, fields, file)
+
+    def _post(self, token: str, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None) -> Any:
+        now = time.time()
+        if now - self._last_used > _MAX_IDLE_SECONDS:
+            self._pool.clear()
+        self._last_used = now
+        url = f"{self._api_url}/bot{token}/{method}"
+        options: dict[str, Any] = {"redirect": False, "preload_content": False}
+        options["timeout"] = self._media_timeout if method in _MEDIA_METHODS else self._timeout
+        try:
+            if file is None:
+                body = json.dumps(fields, ensure_ascii=False).encode()
+                headers = {"Content-Type": "application/json"}
+                answer = self._pool.request("POST", url, body=body, headers=headers, **options)
+            else:
+                form: dict[str, Any] = {name: _form_value(value) for name, value in fields.items()}
+                answer = self._pool.request("POST", url, fields={**form, "document": file}, **options)
+            content = answer.read(MAX_ANSWER_BYTES + 1)
+        except _NOT_SENT as error:
+            raise Unavailable(f"Telegram cannot be reached: {type(error).__name__}") from None
+        except urllib3.exceptions.HTTPError as error:
+            raise Ambiguous(f"Telegram's answer was lost: {type(error).__name__}") from None
+        if len(content) > MAX_ANSWER_BYTES:
+            answer.close()
+            content = b""
+        return _result(answer.status, answer.headers, content)
+
+
+def _form_value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _result(status: int, headers: Mapping[str, str], body: bytes) -> Any:
+    """The ``result`` of an answer; everything else is an error."""
+    try:
+        answer = json.loads(body)
+        description = str(answer.get("description", ""))
+        parameters = answer.get("parameters")
+    except (ValueError, AttributeError, RecursionError):
+        if status == 200:
+            raise Ambiguous("Telegram's answer cannot be read") from None
+        if status == 413:
+            raise Refused("413: the request is too large for Telegram") from None
+        retry_after = _retry_after({}, headers) if status == 429 else None
+        raise Unavailable(f"Telegram answered {status}, and not as the Bot API does", retry_after=retry_after) from None
+    if status == 200:
+        if answer.get("ok") is True and "result" in answer:
+            return answer["result"]
+        raise Ambiguous("Telegram's answer cannot be read")
+    raise _error(status, description, parameters if isinstance(parameters, dict) else {}, headers)
+
+
+def _error(status: int, description: str, parameters: Mapping[str, Any], headers: Mapping[str, str]) -> Exception:
+    said = f"{status} {description}".strip()
+    if status == 429:
+        return Unavailable(f"Telegram says {said}", retry_after=_retry_after(parameters, headers))
+    if status in (401, 404):
+        # 404 is its answer to a token of the wrong form. https://core.telegram.org/bots/api#authorizing-your-bot
+        return BotTokenRejected(f"Telegram does not know the bot token: {said}")
+    if status not in (400, 403, 413):
+        return Unavailable(f"Telegram says {said}")
+    lowered = description.lower()
+    if isinstance(parameters.get("migrate_to_chat_id"), int):
+        return ChatMigrated(said, parameters["migrate_to_chat_id"])
+    if any(words in lowered for words in _MARKUP):
+        return MarkupRefused(said)
+    if any(words in lowered for words in _THREAD):
+        return ThreadNotFound(said)
+    if any(words in lowered for words in _MEDIA):
+        return MediaNotFetched(said)
+    return Refused(said)
+
+
+def _retry_after(parameters: Mapping[str, Any], headers: Mapping[str, str]) -> float:
+    """How long to wait, in seconds. What is no time is taken for a short one, and more than a day for a day."""
+    try:
+        seconds = float(str(parameters.get("retry_after", headers.get("Retry-After"))))
+    except ValueError:
+        return _DEFAULT_RETRY_AFTER_SECONDS
+    if not seconds > 0:
+        return _DEFAULT_RETRY_AFTER_SECONDS
+    return min(max(seconds, _MIN_RETRY_AFTER_SECONDS), MAX_RETRY_AFTER_SECONDS)

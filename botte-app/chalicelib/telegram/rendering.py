@@ -1,0 +1,189 @@
+"""What is sent to Telegram for a message: one Bot API call, or several where Telegram's limits are exceeded.
+
+Pure and deterministic: the same message gives the same parts, so a delivery that broke off resumes at a part's number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ..contract.message import Message
+from .cutting import BLANKS, Chunk, cut, units
+
+if TYPE_CHECKING:
+    from .markup import Source
+
+MAX_PARTS = 10
+# In UTF-16 code units, after entities are parsed. https://core.telegram.org/bots/api#sendmessage
+MAX_TEXT_UNITS = 4096
+MAX_CAPTION_UNITS = 1024
+FILE_NAME = "message.txt"
+
+# A text with so few delimiters does not hold more entities than Telegram keeps.
+_DELIMITERS = {"HTML": "<", "MarkdownV2": "_*~`|[>"}
+_FEW_DELIMITERS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One call of the Bot API.
+
+    method: ``sendMessage``, ``sendPhoto`` or ``sendDocument``.
+    fields: the body of the call, without ``chat_id``. It has no ``parse_mode`` where the text goes out as plain text,
+        also when the message has one: its markup cannot be cut, or the caller asked for plain text.
+    file: name and content, to be uploaded as ``document``; only where the text is too long for ten messages.
+    """
+
+    method: str
+    fields: Mapping[str, object]
+    file: tuple[str, bytes] | None = None
+
+
+def render(message: Message, *, plain_from: int | None = None, media_as_link: bool = False) -> tuple[Part, ...]:
+    """The calls that deliver the message, in order: at least one, at most ten.
+
+    A text longer than one message is cut at a paragraph, a line, a word, or anywhere, in this order of preference.
+    Only whitespace at a cut is dropped, and markup open at a cut is closed before it and opened again after it.
+    A text longer than ten messages becomes a file, with its first lines as the caption; links show their addresses.
+
+    plain_from: the number of a part, from 0. The text of this part and of those after it is sent as it was written,
+        without ``parse_mode``: for the case that Telegram refuses the markup. The parts before it stay as they are.
+    media_as_link: the photo's or document's URL goes below the text: for the case that Telegram cannot fetch it.
+    """
+    text, parse_mode = message.text, message.parse_mode
+    if plain_from == 0:
+        parse_mode = None
+    parts: list[Part] = []
+    media = _media(message)
+    url = link = ""
+    if media is not None and media_as_link:
+        url = str(message.photo or message.document)
+        link = _escaped(url, parse_mode)
+        text = link if text is None else f"{text}\n\n{link}"
+    elif media is not None:
+        method, fields = media
+        caption = None if text is None else _split(text, parse_mode, MAX_CAPTION_UNITS, 1)
+        if caption is not None:
+            fields |= _formatted("caption", caption[0])
+            text = None
+        parts.append(Part(method=method, fields=fields))
+    if text is not None:
+        room = MAX_PARTS - len(parts)
+        chunks = list(_split(text, parse_mode, MAX_TEXT_UNITS, room) or [_document(text, parse_mode)])
+        plain = None if plain_from is None else plain_from - len(parts)
+        if plain is not None and 0 <= plain < len(chunks) and chunks[plain].parse_mode is not None:
+            rest = text[chunks[plain].start :]
+            chunks[plain:] = _split(rest, None, MAX_TEXT_UNITS, room - plain) or [_document(rest, None)]
+        if link != url and chunks[-1].parse_mode is None:
+            chunks[-1] = _with_plain_link(chunks[-1], link, url)
+        for chunk in chunks:
+            if chunk.file is not None:
+                parts.append(Part(method="sendDocument", fields={"caption": chunk.text}, file=chunk.file))
+            else:
+                fields = _formatted("text", chunk)
+                if message.link_preview_options is not None:
+                    fields["link_preview_options"] = message.link_preview_options
+                parts.append(Part(method="sendMessage", fields=fields))
+    return _with_options(message, parts)
+
+
+def _media(message: Message) -> tuple[str, dict[str, object]] | None:
+    if message.photo is not None:
+        return "sendPhoto", {"photo": message.photo}
+    if message.document is not None:
+        return "sendDocument", {"document": message.document}
+    return None
+
+
+def _escaped(text: str, parse_mode: str | None) -> str:
+    """The text as markup that shows it. https://core.telegram.org/bots/api#formatting-options"""
+    if parse_mode == "HTML":
+        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if parse_mode == "MarkdownV2":
+        return "".join(f"\\{char}" if char in "_*[]()~`>#+-=|{}.!\\" else char for char in text)
+    return text
+
+
+def _with_plain_link(chunk: Chunk, link: str, url: str) -> Chunk:
+    """The last chunk of a text that ends with a link. As plain text it shows the URL: an escaped one leads nowhere."""
+    if chunk.file is not None:
+        name, content = chunk.file
+        return chunk._replace(file=(name, _ending(content.decode(), link, url).encode()))
+    return chunk._replace(text=_ending(chunk.text, link, url))
+
+
+def _ending(text: str, old: str, new: str) -> str:
+    return text.removesuffix(old) + new if text.endswith(old) else text
+
+
+def _formatted(name: str, chunk: Chunk) -> dict[str, object]:
+    return {name: chunk.text} if chunk.parse_mode is None else {name: chunk.text, "parse_mode": chunk.parse_mode}
+
+
+def _with_options(message: Message, parts: list[Part]) -> tuple[Part, ...]:
+    options: dict[str, object] = {
+        name: value
+        for name in ("disable_notification", "protect_content", "message_thread_id")
+        if (value := getattr(message, name)) is not None
+    }
+    last: dict[str, object] = {} if message.reply_markup is None else {"reply_markup": message.reply_markup}
+    return tuple(
+        Part(
+            method=part.method,
+            fields={**part.fields, **options, **(last if number == len(parts) else {})},
+            file=part.file,
+        )
+        for number, part in enumerate(parts, 1)
+    )
+
+
+def _split(text: str, parse_mode: str | None, max_units: int, room: int) -> tuple[Chunk, ...] | None:
+    """The text in chunks of at most ``max_units``; None where that takes more than ``room`` of them."""
+    if units(text) <= max_units and (
+        parse_mode is None or sum(map(text.count, _DELIMITERS[parse_mode])) <= _FEW_DELIMITERS
+    ):
+        return (Chunk(text, parse_mode),)
+    return _cut(text, parse_mode, max_units, room)
+
+
+@lru_cache(maxsize=4)  # a message is rendered to see whether it is split, and again to be sent
+def _cut(text: str, parse_mode: str | None, max_units: int, room: int) -> tuple[Chunk, ...] | None:
+    # Most texts are short: what follows, with its regular expressions, stays out of the cold start.
+    from .markup import MarkupError
+
+    try:
+        chunks = tuple(islice(cut(_readable(text, parse_mode), parse_mode, max_units), room + 1))
+    except MarkupError:
+        # Short enough to go out as it is: Telegram judges it. Too long: it could not be cut without breaking it.
+        return (Chunk(text, parse_mode),) if units(text) <= max_units else _split(text, None, max_units, room)
+    if len(chunks) == 1 and units(text) <= max_units:
+        return (Chunk(text, parse_mode),)
+    return chunks if len(chunks) <= room else None
+
+
+def _readable(text: str, parse_mode: str | None) -> Source:
+    """The pieces of the text. Raises MarkupError where the markup cannot be understood, or holds no words."""
+    from .markup import MarkupError, parse
+
+    source = parse(text, parse_mode)
+    if parse_mode is not None and BLANKS.issuperset("".join(source.shown)):
+        raise MarkupError("nothing to show")
+    return source
+
+
+def _document(text: str, parse_mode: str | None) -> Chunk:
+    """The whole text as a file, and its first lines as the caption."""
+    from .markup import MarkupError, parse
+
+    try:
+        words = _readable(text, parse_mode).words
+    except MarkupError:
+        words = text
+    head = next(cut(parse(words, None), None, MAX_CAPTION_UNITS - len("\n…")))
+    after = words[head.start + len(head.text) :]
+    ends_with_line = "\n" in after[: len(after) - len(after.lstrip())]
+    return Chunk(head.text + ("\n…" if ends_with_line else "…"), None, file=(FILE_NAME, words.encode()))

@@ -1,0 +1,182 @@
+"""The table of states: what the page prints is what the code does, and no row can make the relay stumble."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.contract.message import Message
+from chalicelib.outbox import states
+from chalicelib.outbox.row import MAX_ANSWER_BYTES, MAX_RAW_BYTES, Key, Row
+from chalicelib.outbox.states import ATTRIBUTES, EVENTS, Change, Content, Lease
+from chalicelib.outbox.table import NotApplied
+from chalicelib.telegram.delivery import Progress
+from tests.outbox.memory_table import MemoryTable
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "outbox.md"
+CONTENT = ("Chat", "Message", "BodyHash", "AcceptedTs", "TurnTs", "Sequence")
+PROGRESS = ("TelegramMessageId", "Answer", "Mended", "PlainFrom")
+KEY = Key.of_id("k")
+NOW = 1_800_000_000.0
+LEASE, OTHER = Lease("ours", NOW + 120), Lease("another's", NOW + 120)
+DAY = 86_400
+MAX_ROW_BYTES = 400 * 1024
+
+
+def _names(attributes: tuple[str, ...]) -> str:
+    text = ", ".join(attributes)
+    for name, members in (("content", CONTENT), ("progress", PROGRESS)):
+        text = text.replace(", ".join(members), name)
+    return text if len(attributes) < 10 or "content" in text else "all else"
+
+
+def printed() -> str:
+    """The table as the page has it."""
+    lines = ["| event | from | to | sets | adds 1 to | removes |", "|---|---|---|---|---|---|"]
+    for name, event in EVENTS.items():
+        is_new = "done, expired" in event.sources
+        sources, removes = "; ".join(event.sources), "all else" if is_new else ", ".join(event.removes)
+        lines.append(
+            f"| {name} | {sources} | {event.target} | {_names(event.sets)} | {_names(event.adds)} | {removes} |"
+        )
+    return "\n".join(lines)
+
+
+def content(text: str = "Hello", *, sequence: str | None = None, now: float = NOW) -> Content:
+    return Content.of(Message(text=text), now, sequence)
+
+
+def row_in(state: str) -> MemoryTable:
+    """A table with one row in a state."""
+    table, progress = MemoryTable(), Progress()
+    if state == "PENDING":
+        table.apply(KEY, states.wait(content()))
+    elif state != "none":
+        table.apply(KEY, states.claim(content(), LEASE))
+    if state == "SENT":
+        table.apply(KEY, states.sent(LEASE, progress, now=NOW))
+    elif state == "FAILED":
+        table.apply(KEY, states.fail(LEASE, progress, now=NOW, error="no"))
+    return table
+
+
+LATER = NOW + 60 * DAY
+# From where each event leads, and with which change: at NOW, and long after.
+LEADS: dict[str, tuple[Change, set[str]]] = {
+    "claim": (states.claim(content(), LEASE), {"none"}),
+    "wait": (states.wait(content()), {"none"}),
+    "park": (states.park(content(), error="no"), {"none"}),
+    "claim, later": (states.claim(content(now=LATER), LEASE), {"none", "SENT", "FAILED"}),
+    "wait, later": (states.wait(content(now=LATER)), {"none", "SENT", "FAILED"}),
+    "park, later": (states.park(content(now=LATER), error="no"), {"none", "SENT", "FAILED"}),
+    "reclaim": (states.reclaim(OTHER, now=NOW, place=None), {"PENDING"}),
+    "reclaim, later": (states.reclaim(OTHER, now=LATER, place=None), {"PENDING", "SENDING"}),
+    "progress": (states.progress(LEASE, Progress()), {"SENDING"}),
+    "later": (states.later(LEASE, Progress(), chat="default", due=NOW), {"SENDING"}),
+    "sent": (states.sent(LEASE, Progress(), now=NOW), {"SENDING"}),
+    "fail": (states.fail(LEASE, Progress(), now=NOW, error="no"), {"SENDING"}),
+    "progress, another's lease": (states.progress(OTHER, Progress()), set()),
+    "later, another's lease": (states.later(OTHER, Progress(), chat="default", due=NOW), set()),
+    "sent, another's lease": (states.sent(OTHER, Progress(), now=NOW), set()),
+    "fail, another's lease": (states.fail(OTHER, Progress(), now=NOW, error="no"), set()),
+    "redrive": (states.redrive(Row({}), now=NOW), {"FAILED"}),
+}
+STATES = ("none", "PENDING", "SENDING", "SENT", "FAILED")
+
+
+def test_the_page_prints_the_table() -> None:
+    assert printed() in PAGE.read_text()
+
+
+def test_the_page_names_every_attribute() -> None:
+    page = PAGE.read_text()
+    assert [name for name in ATTRIBUTES if f"    {name}" not in page and f", {name}" not in page] == []
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("change", "sources"), LEADS.values(), ids=LEADS.keys())
+def test_an_event_leads_only_from_where_the_table_says(change: Change, sources: set[str], state: str) -> None:
+    table = row_in(state)
+    before = dict(table.items)
+    if state in sources:
+        table.apply(KEY, change)
+    else:
+        with pytest.raises(NotApplied):
+            table.apply(KEY, change)
+        assert table.items == before
+
+
+@pytest.mark.parametrize("change", [change for change, _ in LEADS.values()], ids=LEADS.keys())
+def test_what_owes_a_delivery_does_not_expire_and_is_in_the_index_and_what_is_done_is_not(change: Change) -> None:
+    for state in STATES:
+        table = row_in(state)
+        try:
+            row = table.apply(KEY, change)
+        except NotApplied:
+            continue
+        assert ("ExpirationTs" in row.item) != row.owes
+        assert ("DueTs" in row.item) == row.owes
+
+
+def test_a_message_that_takes_the_row_of_one_whose_time_is_over_has_nothing_of_it() -> None:
+    table, mended = row_in("none"), Progress(mended=("photo",), plain_from=1)
+    table.apply(KEY, states.claim(content("old", sequence="7"), LEASE))
+    table.apply(KEY, states.later(LEASE, mended, chat="default", due=NOW, error="x", is_failure=True))
+    table.apply(KEY, states.reclaim(LEASE, now=NOW, place="7"))
+    table.apply(KEY, states.fail(LEASE, Progress(message_ids=(1, 2), answer={}), now=NOW, error="no"))
+    row = table.apply(KEY, states.claim(content("new", now=LATER), LEASE))
+    assert set(row.item) - {"PK", "SK"} == {
+        *("Status", "Chat", "Message", "BodyHash", "AcceptedTs", "TurnTs", "LeaseId", "DueTs", "Attempts")
+    }
+    assert json.loads(row.body or "") == {"text": "new"}
+    assert row.attempts == 1
+
+
+def test_a_row_has_room_for_the_largest_message_and_the_longest_answer() -> None:
+    largest = Content("x" * 64, "é" * (MAX_RAW_BYTES // 2), "0" * 64, NOW, NOW, "9" * 40)
+    table = MemoryTable()
+    table.apply(KEY, states.claim(largest, LEASE))
+    answer = {"message_id": 1, "date": 2, "text": "é" * MAX_ANSWER_BYTES}
+    progress = Progress(message_ids=tuple(range(10**15, 10**15 + 10)), answer=answer, mended=("parse_mode",) * 9)
+    row = table.apply(KEY, states.later(LEASE, progress, chat="default", due=NOW, error="x" * 100_000))
+    assert len(json.dumps(row.item, ensure_ascii=False).encode()) < MAX_ROW_BYTES
+    parked = MemoryTable().apply(KEY, states.park(content(), error="x" * 100_000, raw="é" * MAX_ROW_BYTES))
+    assert len(json.dumps(parked.item, ensure_ascii=False).encode()) < MAX_ROW_BYTES
+
+
+def test_of_an_answer_that_is_too_long_what_names_the_message_stays() -> None:
+    answer = {"message_id": 1, "date": 2, "text": "x" * 2 * MAX_ANSWER_BYTES}
+    table = row_in("SENDING")
+    row = table.apply(KEY, states.sent(LEASE, Progress(message_ids=(1,), answer=answer), now=NOW))
+    assert row.progress.result == {"message_id": 1, "date": 2}
+
+
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.binary(max_size=5)),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["S", "N", "L", "M"]), inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+TYPED = st.dictionaries(st.sampled_from(["S", "N", "BOOL", "NULL", "B", "L", "M", "SS"]), VALUES, max_size=2)
+NUMBERS = st.sampled_from(["1.5", "1e400", "-1", "nan", "x", "", "9" * 400]).map(lambda number: {"N": number})
+NESTED = st.sampled_from(["[" * 200_000, '{"a":' * 10_000, "[]", "null", "{"]).map(lambda text: {"S": text})
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["PK", "SK", *ATTRIBUTES, "Touched", "NotBefore"]), TYPED | NUMBERS | NESTED | VALUES
+    )
+)
+def test_reading_a_row_never_raises(item: dict[str, Any]) -> None:
+    row = Row(item)
+    for name in dir(Row):
+        if not name.startswith("_") and isinstance(getattr(Row, name), property):
+            getattr(row, name)
+    row.is_over(NOW)
+    json.dumps(row.progress.result)

@@ -1,0 +1,207 @@
+"""What a history tells of each message, of each invocation and of each group: put in order for the auditor."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from tests.simulation.history import Event, History
+
+NOTE_SECONDS = 10.0  # a note that was tried until so long before the deadline was tried until the deadline
+DEATHS = ("killed", "timed out", "stalled")  # to all others, who stands still is dead
+CALL_DOORS = ("http", "sync", "async")
+_TAG = re.compile(r"\bm\d+(?:r\d+)?(?=[.\" ])")
+
+
+@dataclass(eq=False)
+class Message:
+    """One message, by its tag. parked: the reasons. keeps_order: whether its group's order binds it."""
+
+    tag: str
+    door: str
+    fate: str
+    chat: str
+    parts: int
+    submitted_at: float
+    group: str | None = None
+    id: str | None = None
+    deliver_at: float | None = None
+    accepted_at: float | None = None
+    is_ordered: bool = True
+    calls: list[Event] = field(default_factory=list)
+    arrivals: dict[str, list[Event]] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)
+    parked: list[str] = field(default_factory=list)
+    handed_to: list[str] = field(default_factory=list)
+
+    @property
+    def completed_at(self) -> float | None:
+        """When all its parts had arrived; None if they have not."""
+        if len(self.arrivals) < max(1, self.parts):
+            return None
+        return max(calls[0].at for calls in self.arrivals.values())
+
+    @property
+    def keeps_order(self) -> bool:
+        return self.is_ordered and self.deliver_at is None and self.fate == "good"
+
+
+class Evidence:
+    """A history, by message and by invocation."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.messages: dict[str, Message] = {}
+        self.groups: defaultdict[str, list[Message]] = defaultdict(list)
+        self.tags_by_id: defaultdict[str, set[str]] = defaultdict(set)
+        self.lost_answers = 0
+        self._by_what: defaultdict[str, list[Event]] = defaultdict(list)
+        self._by_who: defaultdict[str, list[Event]] = defaultdict(list)
+        for event in history.events:
+            self._by_what[event.what].append(event)
+            if event.who:
+                self._by_who[event.who].append(event)
+            self._read(event)
+        for row in history.rows:
+            self._read_row(row)
+
+    def of(self, *whats: str) -> list[Event]:
+        """The events of some kinds."""
+        return [event for what in whats for event in self._by_what[what]]
+
+    def by(self, who: str) -> list[Event]:
+        """The events of an invocation."""
+        return self._by_who[who]
+
+    def tags_of(self, row: Mapping[str, Any]) -> set[str]:
+        """The messages that a row speaks of."""
+        words = " ".join(row[name]["S"][:200] for name in ("Message", "RawBody") if name in row)
+        return set(_TAG.findall(words)) & self.messages.keys()
+
+    def table_failed_in(self, who: str) -> bool:
+        return any(event.what == "table fails" for event in self.by(who))
+
+    def troubled(self, who: str) -> bool:
+        """Whether an invocation died, or its table failed."""
+        return any(event.what == "table fails" or event.what in DEATHS for event in self.by(who))
+
+    def attempts_before(self, event: Event) -> int:
+        """How often a row had been claimed before it was written."""
+        return self._attempts_before.get(id(event), 0)
+
+    def may_be_repeated(self, message: Message, call: Event) -> bool:
+        """Whether nobody could know of an arrival: Telegram's answer was lost, or the note of it could not be made."""
+        if call.facts["outcome"] in ("lost", "hang") or self.stood_still_before(call):
+            return True
+        for event in self.by(call.who):
+            if event.at < call.at:
+                continue
+            if event.what in DEATHS:
+                return True
+            is_about_it = event.facts.get("key") in message.keys
+            if event.what == "row" and is_about_it and event.at > call.at:
+                return False  # noted
+            if event.what == "table fails" and is_about_it and event.facts["kind"] == "lost":
+                return True
+        return self._tried_to_note_until_the_end(message, call)
+
+    def stood_still_before(self, call: Event) -> bool:
+        """Whether a call was made by a process that others took for dead."""
+        return any(event.what == "stalled" and event.at <= call.at for event in self.by(call.who))
+
+    def calls_cut_off(self, message: Message) -> int:
+        """How many calls for a message without id died, or lost the table's answer: their caller had to repeat them."""
+        if message.door != "async" or message.id is not None:
+            return 0
+        cut_off = [
+            who
+            for who in message.handed_to
+            if any(
+                event.what in DEATHS or (event.what == "table fails" and event.facts["kind"] == "lost")
+                for event in self.by(who)
+            )
+        ]
+        return len(cut_off)
+
+    def _tried_to_note_until_the_end(self, message: Message, call: Event) -> bool:
+        events = self.by(call.who)
+        begun = next(event.at for event in events)
+        deadline = begun + (27.0 if call.who.startswith("http") else events[-1].facts["timeout"])
+        failed = [event.at for event in events if event.what == "table fails" and event.facts["key"] in message.keys]
+        return bool(failed) and failed[-1] >= deadline - NOTE_SECONDS
+
+    def _read(self, event: Event) -> None:
+        facts = event.facts
+        match event.what:
+            case "submitted":
+                self._read_submission(event)
+            case "answered" if facts["answer"] in (200, 202):
+                message = self.messages[facts["tag"]]
+                message.accepted_at = event.at if message.accepted_at is None else message.accepted_at
+            case "record lost":
+                self.messages[facts["tag"]].is_ordered = False
+            case "handed":
+                for tag in facts["tags"]:
+                    self.messages[tag].handed_to.append(event.who)
+            case "telegram" if facts.get("chat"):
+                self.lost_answers += facts["outcome"] in ("lost", "hang")
+                message = self.messages[facts["label"].partition(".")[0]]
+                message.calls.append(event)
+                if facts["taken"]:
+                    message.arrivals.setdefault(facts["label"], []).append(event)
+            case "table fails":
+                self.lost_answers += facts["kind"] == "lost"
+
+    def _read_submission(self, event: Event) -> None:
+        facts = event.facts
+        known = self.messages.get(facts["tag"])
+        if known is None:
+            known = Message(
+                facts["tag"],
+                facts["door"],
+                facts["fate"],
+                facts["chat"],
+                facts["parts"],
+                event.at,
+                facts.get("group"),
+                facts.get("id"),
+                facts.get("deliver_at") if facts["fate"] == "good" else None,
+            )
+            self.messages[known.tag] = known
+        elif (facts["door"], facts.get("group")) != (known.door, known.group):
+            known.is_ordered = False
+        if "group" in facts and known not in self.groups[facts["group"]]:
+            self.groups[facts["group"]].append(known)
+        if facts["door"] not in CALL_DOORS and known.accepted_at is None:
+            known.accepted_at = event.at
+        if "id" in facts:
+            known.id = facts["id"]
+            self.tags_by_id[facts["id"]].add(known.tag)
+            if len(self.tags_by_id[facts["id"]]) > 1:
+                for tag in self.tags_by_id[facts["id"]]:
+                    self.messages[tag].is_ordered = False
+
+    def _read_row(self, row: Mapping[str, Any]) -> None:
+        for tag in self.tags_of(row):
+            self.messages[tag].keys.add(f"{row['PK']['S']}|{row['SK']['S']}")
+            if row.get("Status", {}).get("S") == "FAILED":
+                self.messages[tag].parked.append(row.get("LastError", {}).get("S", ""))
+
+    @cached_property
+    def _attempts_before(self) -> Mapping[int, int]:
+        attempts: dict[str, int] = {}
+        before: dict[int, int] = {}
+        for event in self.of("row"):
+            key = event.facts["key"]
+            before[id(event)] = attempts.get(key, 0)
+            attempts[key] = event.facts.get("attempts", 0)
+        return before
+
+    @cached_property
+    def parked_at(self) -> Mapping[str, float]:
+        """When each row was parked, by its key."""
+        return {event.facts["key"]: event.at for event in self.of("row") if event.facts.get("status") == "FAILED"}

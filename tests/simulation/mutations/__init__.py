@@ -1,0 +1,9 @@
+"""Faulty relays: each swaps one piece of the relay, the outbox or the states for one that breaks the promise.
+
+A simulator that does not find them proves nothing. Each is one that somebody could write, in good faith.
+"""
+
+from tests.simulation.mutations import doors, groups, lanes, rows
+from tests.simulation.mutations.registry import MUTATIONS, Mutation, note_found, read_found
+
+__all__ = ["MUTATIONS", "Mutation", "doors", "groups", "lanes", "note_found", "read_found", "rows"]
