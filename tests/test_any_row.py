@@ -30,7 +30,7 @@ ATTRIBUTES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES) | st.text(), ATTRIBUTES | SCALARS, max_size=8))
 @example({"Attempts": {"N": 10**400}})
 @example({"TelegramMessageId": {"N": "1.5"}})

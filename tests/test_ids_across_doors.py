@@ -83,6 +83,7 @@ def test_a_message_that_is_owed_is_sent_when_a_caller_asks_for_it_again_unless_i
     assert doors.get("/message/k1").json()["status"] == ("SENT" if is_sent else "PENDING")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", DOORS)
 @pytest.mark.parametrize("second", ["stream", "group", "queue"])
 def test_a_message_that_is_owed_is_left_to_the_schedule_when_a_queue_brings_it_again(

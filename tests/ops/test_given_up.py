@@ -18,6 +18,8 @@ from tools.dev.functions import Answer, function_arn
 from tools.ops.__main__ import main
 from tools.ops.stage import Stage
 
+pytestmark = pytest.mark.slow  # each waits for a queue several times
+
 REQUEST_ID = "e4b46cbf-b738-4c5a-8880-a18cdf61200e"
 
 

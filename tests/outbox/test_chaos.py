@@ -10,7 +10,7 @@ import pytest
 from benchmarks.chaos.run import Storm, run
 from benchmarks.chaos.stage import Stage
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 CONTROL = Storm(seed=1, letters=80, kills=6, kill_interval=0.2, most_seconds=8, deaths=0)
 
 

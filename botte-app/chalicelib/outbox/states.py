@@ -278,8 +278,9 @@ def close_group(touched: str | None, *, now: float) -> Change:
 
 
 def hold_lane(*, until: float) -> Change:
-    """Has a chat wait until a time."""
-    return Change(sets={"NotBefore": until, "ExpirationTs": int(until) + KEPT_SENT})
+    """Has a chat wait until a time, unless it has to wait for longer."""
+    shorter = [[Check("NotBefore", "is absent")], [Check("NotBefore", "<=", until)]]
+    return Change(shorter, {"NotBefore": until, "ExpirationTs": int(until) + KEPT_SENT})
 
 
 def _change(

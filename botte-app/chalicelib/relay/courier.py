@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import BotTokenRejected, ParametersUnavailable, Refused, TableUnavailable, Unavailable
 from ..outbox import states
 from ..outbox.row import Key
-from ..outbox.table import Outbox
+from ..outbox.table import NotApplied, Outbox
 from ..settings import Parameters
 from ..telegram.bot_api import Sender, call_seconds
 from ..telegram.delivery import Delivery
@@ -155,7 +155,7 @@ class Courier:
         """Has a chat wait, for the other functions as well where it is long."""
         self._not_before[name] = until = self._clock() + seconds
         if seconds > MAX_SLEEP_SECONDS:
-            with suppress(TableUnavailable):  # then each finds out by itself
+            with suppress(TableUnavailable, NotApplied):  # then each finds out by itself, or knows of a longer wait
                 self._outbox.apply(Key.of_lane(name), states.hold_lane(until=until))
 
     def _alarm(self, error: BotTokenRejected) -> None:
