@@ -30,7 +30,7 @@ ATTRIBUTES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES) | st.text(), ATTRIBUTES | SCALARS, max_size=8))
 @example({"Attempts": {"N": 10**400}})
 @example({"TelegramMessageId": {"N": "1.5"}})
@@ -88,6 +88,7 @@ def test_whatever_a_row_holds_http_answers(doors: Doors, outbox: Outbox, table: 
     assert {doors.get(f"/message/{id}").status_code for id in ("Answer", "Attempts", "TelegramMessageId")} == {200}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attribute", ANY, ids=any_id)
 def test_no_row_stops_another(
     new_relay: NewRelay, outbox: Outbox, table: Table, clock: Clock, attribute: Mapping[str, Any]

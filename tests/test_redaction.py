@@ -83,6 +83,7 @@ FAULTS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["kind"])
 def test_whatever_telegram_does_no_door_tells_a_secret(
     doors: Doors, telegram: FakeTelegram, seen: Seen, fault: dict[str, Any]

@@ -200,7 +200,7 @@ MEDIUM = ["the same batch twice", "two runs of the schedule, and two messages"]
 LARGE = ["two runs of the schedule, and a group", "a record behind a waiting one, and the schedule"]
 
 
-@pytest.mark.parametrize("name", [*SMALL, *MEDIUM, *[pytest.param(name, marks=pytest.mark.slow) for name in LARGE]])
+@pytest.mark.parametrize("name", [*SMALL, *[pytest.param(name, marks=pytest.mark.slow) for name in MEDIUM + LARGE]])
 @pytest.mark.timeout(600)
 def test_two_workers_in_every_interleaving(name: str) -> None:
     assert verify(MEETINGS[name], [[]]) > 1

@@ -22,7 +22,10 @@ def outcome(world: World, scenario: Scenario, script: str) -> tuple[list[dict[st
     return rows, steps.done, world.telegram.texts
 
 
-@pytest.mark.parametrize("script", ["", pytest.param("down", marks=pytest.mark.slow), "second answer lost"])
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param("", marks=pytest.mark.slow), pytest.param("down", marks=pytest.mark.slow), "second answer lost"],
+)
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
 def test_it_does_what_the_embedded_aws_does(table: Table, scenario: Scenario, script: str) -> None:
     memory, aws = World(MemoryTable()), World(OutboxTable(DynamoTable(table.name, lambda: table.client)))

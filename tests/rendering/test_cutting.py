@@ -15,7 +15,7 @@ from tests.rendering.reading import fields, looks, mode, read, visible
 from tests.rendering.samples import HTML_GARBAGE, MARKDOWN_GARBAGE, html_texts, markdown_texts
 from tools.dev.fake_telegram.markup import ParseError, utf16_length
 
-FAST = settings(deadline=None, derandomize=True, max_examples=60, database=None)
+FAST = settings(deadline=None, derandomize=True, max_examples=40, database=None)
 
 MARKED_UP = [
     (
