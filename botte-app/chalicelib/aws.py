@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,17 @@ class DynamoTable:
                 raise TableAnswerLost(reason, retry_after=0.0) from None
             raise TableUnavailable(reason, retry_after=None if kinds & _NEVER_HELPED else 0.0) from None
         return answer
+
+
+def pages(call: Callable[..., dict[str, Any]], operation: str, **arguments: object) -> Iterator[dict[str, Any]]:
+    """The items that a query or a scan finds, one ``call`` of a table for each page of them."""
+    start: dict[str, object] = {}
+    while True:
+        answer = call(operation, **arguments, **start)
+        yield from answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
 def client(service: str) -> Any:

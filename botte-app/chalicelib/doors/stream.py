@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from ..aws import ConditionFailed, DynamoTable
+from ..aws import ConditionFailed, DynamoTable, pages
 from ..contract.message import FIELDS, FORBIDDEN_FIELD, Message, is_id
 from ..contract.task import GROUP_PREFIX, InvalidTask, is_task, to_fields
 from ..errors import TableUnavailable
@@ -62,7 +62,7 @@ class Tasks:
         if now < self._swept_ts + SWEEP_SECONDS:
             return
         lay_there, self._seen, self._swept_ts = self._seen, set(), now
-        for item in self._scan():  # in each partition by their sort keys
+        for item in pages(self._table.call, "scan", ConsistentRead=True):  # in each partition by their sort keys
             if self._clock() > now + MAX_SCAN_SECONDS:
                 _log.warning("the sweep does not come to the end of the task table: what lies in it that is no task?")
                 return
@@ -86,15 +86,6 @@ class Tasks:
             sequence=None if group is None else sequence,
             forget=partial(self._forget, item),
         )
-
-    def _scan(self) -> Iterator[Item]:
-        start: dict[str, object] = {}
-        while True:
-            answer = self._table.call("scan", ConsistentRead=True, **start)
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def _forget(self, item: Item) -> None:
         """Deletes a task, unless another was put over it. If that fails, a sweep finds it, and the outbox knows it."""

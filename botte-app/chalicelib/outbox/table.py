@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol, TypeVar
 
-from ..aws import ConditionFailed, DynamoTable
+from ..aws import ConditionFailed, DynamoTable, pages
 from ..contract.task import to_attribute
 from ..errors import TableAnswerLost, TableUnavailable
 from .row import Key, Row
@@ -196,13 +196,7 @@ class OutboxTable:
         return self._pages("query", KeyConditionExpression=condition, ExpressionAttributeValues=named, **options)
 
     def _pages(self, operation: str, **arguments: object) -> Iterator[Row]:
-        start: dict[str, object] = {}
-        while True:
-            answer = self._table.call(operation, **arguments, **start)
-            yield from map(Row, answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        return map(Row, pages(self._table.call, operation, **arguments))
 
 
 def _expressions(change: Change) -> dict[str, object]:

@@ -112,6 +112,8 @@ class Attempts:
 
     def confirm_id(self, claim: Claim) -> bool:
         """Reserves the id of a claimed message. False where it names another message: then this one has ended."""
+        if claim.message.id is None or claim.group is None:
+            return True
         content = Content.of(claim.message, self._clock(), claim.row.sequence)
         try:
             self.reserve_id(claim.message.id, claim.key, content)
