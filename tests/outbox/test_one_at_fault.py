@@ -15,7 +15,7 @@ from chalicelib.outbox.row import Key, Row
 from chalicelib.outbox.states import Change, Content
 from chalicelib.outbox.table import Outbox
 from chalicelib.relay import Relay
-from chalicelib.relay.redelivery import STRAYS_SECONDS
+from chalicelib.relay.lanes import STRAYS_SECONDS
 from chalicelib.settings import Parameters
 from tests.outbox.memory_table import MemoryTable
 from tests.outbox.steps import Clock, TasksInMemory
@@ -33,6 +33,7 @@ class Telegram:
         self.clock = clock
         self.errors: dict[str, Exception] = {}
         self.answer: dict[str, Any] = {}
+        self.is_away = False
         self.came: list[tuple[str, float]] = []
 
     @property
@@ -40,6 +41,8 @@ class Telegram:
         return [text for text, _ in self.came]
 
     def call(self, method: str, fields: Mapping[str, Any], file: object = None) -> Any:
+        if self.is_away:
+            raise Unavailable("away")
         if method == "getMe":
             return {}
         if fields["text"] in self.errors:
@@ -166,6 +169,20 @@ def test_a_message_that_is_sent_again_goes_to_its_chat_though_its_row_is_in_anot
     place.telegram.errors = {}
     place.run()
     assert sorted(place.telegram.texts) == ["again", "goes", "wait"]
+
+
+def test_a_run_that_finds_telegram_away_knows_all_the_same_which_chats_have_to_wait() -> None:
+    place = Place()
+    place.telegram.errors = {"wait": Unavailable("429", retry_after=3600.0)}
+    place.owe("wait", "other")
+    place.run()
+    place.relay, place.telegram.errors, place.telegram.is_away = place.cold_relay(), {}, True
+    place.owe("goes")
+    place.run()
+    place.telegram.is_away = False
+    for text, chat in (("too early", "other"), ("now", "default")):
+        place.relay.accept(Message(text=text, chat=chat), deadline=place.clock() + MINUTE, spare_id=text)
+    assert place.telegram.texts == ["now"]
 
 
 @pytest.mark.parametrize("message_id", [0, -1, 10**39, float("inf"), "7", None, 1.5, [1]], ids=str)

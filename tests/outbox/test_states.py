@@ -40,9 +40,10 @@ def printed() -> str:
     lines = ["| event | from | to | sets | adds 1 to | removes |", "|---|---|---|---|---|---|"]
     for name, event in EVENTS.items():
         is_new = "done, expired" in event.sources
-        sources, removes = "; ".join(event.sources), "all else" if is_new else ", ".join(event.removes)
+        sources, removes = "; ".join(event.sources) or "any", "all else" if is_new else ", ".join(event.removes)
+        kept = f"; if absent {_names(event.defaults)}" if event.defaults else ""
         lines.append(
-            f"| {name} | {sources} | {event.target} | {_names(event.sets)} | {_names(event.adds)} | {removes} |"
+            f"| {name} | {sources} | {event.target} | {_names(event.sets)}{kept} | {_names(event.adds)} | {removes} |"
         )
     return "\n".join(lines)
 
@@ -147,6 +148,34 @@ def test_a_row_has_room_for_the_largest_message_and_the_longest_answer() -> None
     assert len(json.dumps(row.item, ensure_ascii=False).encode()) < MAX_ROW_BYTES
     parked = MemoryTable().apply(KEY, states.park(content(), error="x" * 100_000, raw="é" * MAX_ROW_BYTES))
     assert len(json.dumps(parked.item, ensure_ascii=False).encode()) < MAX_ROW_BYTES
+
+
+@pytest.mark.parametrize("seen", ["earlier", "", None])
+def test_a_group_that_was_touched_since_it_was_seen_stays_in_its_lane(seen: str | None) -> None:
+    table, key = MemoryTable(), Key.of_group("GROUP#g")
+    table.apply(key, states.touch_group("default", due=NOW, nonce="now"))
+    with pytest.raises(NotApplied):
+        table.apply(key, states.close_group(seen, now=NOW))
+    assert [row.key for row in table.due("default", NOW)] == [key]
+    table.apply(key, states.close_group("now", now=NOW))
+    assert not list(table.due("default", NOW))
+
+
+def test_a_group_that_waits_already_stays_where_it_is_when_it_is_touched_and_goes_when_it_is_moved() -> None:
+    table, key = MemoryTable(), Key.of_group("GROUP#g")
+    table.apply(key, states.touch_group("default", due=NOW, nonce="1"))
+    row = table.apply(key, states.touch_group("ops", due=NOW - 1, nonce="2", is_failure=True))
+    assert (row.chat, row.due_ts, row.touched, row.failures) == ("default", NOW, "2", 1)
+    row = table.apply(key, states.move_group("ops", due=NOW + 1, nonce="3"))
+    assert (row.chat, row.due_ts, row.touched, row.failures) == ("ops", NOW + 1, "3", 1)
+
+
+def test_a_lane_waits_for_the_longest_of_what_it_was_told() -> None:
+    table, key = MemoryTable(), Key.of_lane("default")
+    table.apply(key, states.hold_lane(until=NOW + 60))
+    with pytest.raises(NotApplied):
+        table.apply(key, states.hold_lane(until=NOW + 30))
+    assert table.apply(key, states.hold_lane(until=NOW + 90)).not_before_ts == NOW + 90
 
 
 def test_of_an_answer_that_is_too_long_what_names_the_message_stays() -> None:

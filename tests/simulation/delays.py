@@ -91,7 +91,10 @@ class DelayAuditor:
                 yield call.at, call.facts["until"] + backoff + RUN_SECONDS
 
     def _group(self, message: Message) -> Iterator[Span]:
-        """Earlier messages of its group, until they are delivered or parked; and failures, which put the group off."""
+        """Earlier messages of its group, and failures, which put the group off.
+
+        They are in the way until they are parked, or arrive for the last time: what arrived is not known after a crash.
+        """
         parked_at = self._evidence.parked_at
         for members in self._evidence.groups.values():
             if message not in members:
@@ -99,7 +102,8 @@ class DelayAuditor:
             for other in members:
                 yield from self._own_failures(other)
             for other in members[: members.index(message)]:
-                ends = [other.submitted_at, other.completed_at or 0.0, *(parked_at.get(key, 0.0) for key in other.keys)]
+                arrivals = [call.at for calls in other.arrivals.values() for call in calls]
+                ends = [other.submitted_at, *arrivals, *(parked_at.get(key, 0.0) for key in other.keys)]
                 yield max(other.submitted_at, other.deliver_at or 0.0), max(ends) + RUN_SECONDS
 
     def _deaths(self, message: Message) -> Iterator[Span]:

@@ -70,13 +70,17 @@ class Change:
 
 
 class Event(NamedTuple):
-    """A line of the table of states: the attributes that it sets (or removes, where it has no value for one)."""
+    """A line of the table of states: the attributes that it sets (or removes, where it has no value for one).
+
+    No sources: it may happen to any row. No target: the row is no message's. defaults: as in Change.
+    """
 
     sources: tuple[str, ...]
     target: str
     sets: tuple[str, ...] = ()
     adds: tuple[str, ...] = ()
     removes: tuple[str, ...] = ()
+    defaults: tuple[str, ...] = ()
 
 
 # From where an event may lead. What begins with a colon is a value that the event is given.
@@ -90,6 +94,9 @@ SOURCES: Mapping[str, tuple[Check, ...]] = {
     "SENDING, lease over": (Check("Status", "=", "SENDING"), Check("DueTs", "<=", ":now")),
     "SENDING, our lease": (Check("Status", "=", "SENDING"), Check("LeaseId", "=", ":lease")),
     "FAILED": (Check("Status", "=", "FAILED"),),
+    "untouched since": (Check("Touched", "=", ":touched"),),
+    "no wait": (Check("NotBefore", "is absent"),),
+    "shorter wait": (Check("NotBefore", "<=", ":until"),),
 }
 _NEW = ("none", "done, expired", "id of a message that is gone")
 _OURS = ("SENDING, our lease",)
@@ -132,6 +139,10 @@ EVENTS: Mapping[str, Event] = {
         ("Chat", "DueTs", "TurnTs", "Attempts", *_MENDS),
         removes=("ExpirationTs", "Ambiguous", "Failures", "FailingSince"),
     ),
+    "group waits": Event((), "", ("Touched",), ("Failures",), ("ExpirationTs",), defaults=("Chat", "DueTs")),
+    "group moves": Event((), "", ("Touched", "Chat", "DueTs"), ("Failures",), ("ExpirationTs",)),
+    "group is empty": Event(("untouched since",), "", ("ExpirationTs",), (), ("Chat", "DueTs", "Failures")),
+    "lane waits": Event(("no wait", "shorter wait"), "", ("NotBefore", "ExpirationTs")),
 }
 
 
@@ -212,7 +223,7 @@ def reclaim(lease: Lease, *, now: float, place: str | None) -> Change:
 
 def progress(lease: Lease, progress: Progress) -> Change:
     """Notes how far a message has come, and extends its lease."""
-    return _change("progress", {**_progress(progress), "DueTs": lease.until}, lease=lease)
+    return _change("progress", {**_progress(progress), "DueTs": lease.until}, lease=lease.id)
 
 
 def later(
@@ -232,18 +243,18 @@ def later(
     """
     why = {"Chat": chat, "DueTs": due, "LastError": _reason(error), "FailingSince": failing_since}
     adds = {"Ambiguous": int(is_ambiguous), "Failures": int(is_failure)}
-    return _change("later", {**_progress(progress), **why}, adds, lease=lease)
+    return _change("later", {**_progress(progress), **why}, adds, lease=lease.id)
 
 
 def sent(lease: Lease, progress: Progress, *, now: float) -> Change:
     """Notes that a message is delivered."""
-    return _change("sent", {**_progress(progress), "ExpirationTs": int(now) + KEPT_SENT}, lease=lease)
+    return _change("sent", {**_progress(progress), "ExpirationTs": int(now) + KEPT_SENT}, lease=lease.id)
 
 
 def fail(lease: Lease, progress: Progress, *, now: float, error: str) -> Change:
     """Notes that a message will not be delivered, with the reason."""
     ends = {"LastError": _reason(error), "ExpirationTs": int(now) + KEPT_FAILED}
-    return _change("fail", {**_progress(progress), **ends}, lease=lease)
+    return _change("fail", {**_progress(progress), **ends}, lease=lease.id)
 
 
 def redrive(row: Row, *, now: float) -> Change:
@@ -260,27 +271,25 @@ def redrive(row: Row, *, now: float) -> Change:
 
 
 def touch_group(chat: str, *, due: float, nonce: str, is_failure: bool = False) -> Change:
-    """Has a group wait in the index. due: when it goes on, if it does not wait there already."""
-    adds = {"Failures": 1} if is_failure else {}
-    return Change((), {"Touched": nonce}, ["ExpirationTs"], adds, {"Chat": chat, "DueTs": due})
+    """Has a group wait in the index. chat, due: where and until when, if it does not wait there already."""
+    adds = {"Failures": int(is_failure)}
+    return _change("group waits", {"Touched": nonce, "Chat": chat, "DueTs": due}, adds)
 
 
 def move_group(chat: str, *, due: float, nonce: str, is_failure: bool = False) -> Change:
     """Says when a group goes on, and in which lane."""
-    adds = {"Failures": 1} if is_failure else {}
-    return Change((), {"Touched": nonce, "Chat": chat, "DueTs": due}, ["ExpirationTs"], adds)
+    adds = {"Failures": int(is_failure)}
+    return _change("group moves", {"Touched": nonce, "Chat": chat, "DueTs": due}, adds)
 
 
 def close_group(touched: str | None, *, now: float) -> Change:
     """Takes an empty group out of the index, unless it was touched since it was seen."""
-    unseen = [[Check("Touched", "=", touched)]]
-    return Change(unseen, {"ExpirationTs": int(now) + KEPT_SENT}, ["Chat", "DueTs", "Failures"])
+    return _change("group is empty", {"ExpirationTs": int(now) + KEPT_SENT}, touched=touched or "")
 
 
 def hold_lane(*, until: float) -> Change:
     """Has a chat wait until a time, unless it has to wait for longer."""
-    shorter = [[Check("NotBefore", "is absent")], [Check("NotBefore", "<=", until)]]
-    return Change(shorter, {"NotBefore": until, "ExpirationTs": int(until) + KEPT_SENT})
+    return _change("lane waits", {"NotBefore": until, "ExpirationTs": int(until) + KEPT_SENT}, until=until)
 
 
 def _change(
@@ -288,34 +297,33 @@ def _change(
     values: Mapping[str, object],
     adds: Mapping[str, int] = {},
     *,
-    now: float = 0.0,
-    lease: Lease | None = None,
     gone: Key | None = None,
     own: Key | None = None,
+    **given: object,
 ) -> Change:
+    """The change that an event makes. given: the values with a colon in the checks of its sources."""
     event = EVENTS[name]
-    given: dict[object, object] = {":now": now}
-    if lease is not None:
-        given[":lease"] = lease.id
     for role, key in (("gone", gone), ("own", own)):
-        if key is not None:
-            given |= {f":{role}_partition": key.partition, f":{role}_sort": key.sort}
+        given[f"{role}_partition"], given[f"{role}_sort"] = key or (None, None)
     when = [_filled(SOURCES[source], given) for source in event.sources]
     if event.target:
         values = {"Status": event.target, **values}
     return Change(
         when=[line for line in when if line],
-        sets={name: value for name, value in values.items() if value is not None},
+        sets={name: value for name, value in values.items() if value is not None and name not in event.defaults},
         removes=(*event.removes, *(name for name in event.sets if values.get(name) is None)),
         adds={name: count for name, count in adds.items() if count},
+        defaults={name: values[name] for name in event.defaults},
     )
 
 
-def _filled(line: Sequence[Check], given: Mapping[object, object]) -> list[Check]:
-    """The line with its values; empty where one is not given: then the event cannot come from there."""
-    if any(str(test.value).startswith(":") and test.value not in given for test in line):
-        return []
-    return [test._replace(value=given.get(test.value, test.value)) for test in line]
+def _filled(line: Sequence[Check], given: Mapping[str, object]) -> list[Check]:
+    """The line with its values; empty where there is none for one: then the event cannot come from there."""
+    filled = [
+        check._replace(value=given[str(check.value)[1:]]) if str(check.value).startswith(":") else check
+        for check in line
+    ]
+    return [] if any(check.value is None and check.operator != "is absent" for check in filled) else filled
 
 
 def _content(content: Content) -> dict[str, object]:

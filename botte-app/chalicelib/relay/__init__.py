@@ -16,9 +16,12 @@ from ..settings import Parameters
 from ..telegram.bot_api import Sender
 from .accept import Acceptance
 from .attempt import Attempts
+from .chats import Chats
 from .courier import Courier
+from .groups import Groups
 from .intake import Entry, Intake
 from .ksuid import ksuid
+from .notes import Notes
 from .outcome import Accepted, Delivered
 from .redelivery import Redelivery
 
@@ -45,14 +48,21 @@ class Relay:
     ) -> None:
         self._clock = clock
         self._random = random
-        courier = Courier(sender, outbox, parameters, clock=clock, sleep=sleep)
-        attempts = Attempts(courier, outbox, clock=clock, sleep=sleep, random=random)
-        acceptance = Acceptance(courier, attempts, outbox, clock=clock)
+        chats = Chats(parameters, clock=clock)
+        courier = Courier(sender, outbox, chats, clock=clock, sleep=sleep)
+        notes = Notes(outbox, clock=clock, sleep=sleep)
+        groups = Groups(outbox, clock=clock, random=random)
+        attempts = Attempts(courier, outbox, notes, groups, clock=clock, random=random)
+        acceptance = Acceptance(courier, attempts, notes, chats, outbox, clock=clock)
+        intake = Intake(attempts, groups, notes, chats, outbox, clock=clock)
+        redelivery = Redelivery(
+            courier, attempts, groups, notes, chats, outbox, clock=clock, sleep=sleep, random=random
+        )
         self.accept = acceptance.accept
         self.park = acceptance.park
         self.status = acceptance.status
-        self.take = Intake(courier, attempts, outbox, clock=clock).take
-        self.redeliver = Redelivery(courier, attempts, outbox, clock=clock, sleep=sleep, random=random).redeliver
+        self.take = intake.take
+        self.redeliver = redelivery.redeliver
 
     def new_id(self) -> str:
         """An id for a message that came without one."""

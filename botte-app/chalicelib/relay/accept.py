@@ -23,9 +23,12 @@ from ..outbox.states import Change, Content
 from ..outbox.table import NotApplied, Outbox
 from ..telegram.delivery import Delivery
 from ..telegram.rendering import render
+from . import identity
 from .attempt import Attempts
+from .chats import Chats
 from .courier import Courier
-from .outcome import Accepted, Claim, Delivered, Parked, Undelivered, log_outcome
+from .notes import Notes
+from .outcome import Accepted, Claim, Delivered, Parked, log_outcome
 
 _log = logging.getLogger("botte.relay")
 
@@ -33,9 +36,20 @@ _log = logging.getLogger("botte.relay")
 class Acceptance:
     """Sends a message at once, and keeps it where Telegram cannot take it now. clock: epoch seconds."""
 
-    def __init__(self, courier: Courier, attempts: Attempts, outbox: Outbox, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        courier: Courier,
+        attempts: Attempts,
+        notes: Notes,
+        chats: Chats,
+        outbox: Outbox,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
         self._courier = courier
         self._attempts = attempts
+        self._notes = notes
+        self._chats = chats
         self._outbox = outbox
         self._clock = clock
 
@@ -47,7 +61,7 @@ class Acceptance:
         accepted, because the outbox cannot be reached either.
         """
         try:
-            self._courier.chat_id(message.chat)
+            self._chats.id(message.chat)
         except Refused as error:
             raise InvalidMessage("chat", error.reason) from None
         except Unavailable:
@@ -69,7 +83,9 @@ class Acceptance:
         now = self._clock()
         content = Content.of_bad_input(raw or "", now)
         with suppress(NotApplied):  # an earlier invocation of the same request parked it
-            self._attempts.add(Key.of_id(request_id), content, lambda new: states.park(new, error=str(error), raw=raw))
+            identity.add(
+                self._outbox, Key.of_id(request_id), content, lambda new: states.park(new, error=str(error), raw=raw)
+            )
 
     def status(self, id: str) -> dict[str, object] | None:
         """What became of the message with an id; None if there is none, or it was delivered without being kept."""
@@ -126,12 +142,12 @@ class Acceptance:
                 raise
             return self._send_directly(key, content, message, deadline)
         outcome = self._attempts.send(claim, deadline)
-        if isinstance(outcome, Undelivered):
-            self._attempts.put_back(claim, outcome)
-        self._attempts.catch_up(deadline)
+        if claim.error is not None:
+            self._attempts.put_back(claim)
+        self._notes.catch_up(deadline)
         if isinstance(outcome, Parked):
             raise Refused(outcome.reason)
-        return outcome if isinstance(outcome, Delivered) else Accepted(key.sort)
+        return outcome or Accepted(key.sort)
 
     def _resume(self, row: Row, content: Content) -> Claim | None:
         """Takes a message that is asked for again, and is due; one of a group has to wait for its group.
@@ -147,7 +163,7 @@ class Acceptance:
         self, key: Key, content: Content, change: Callable[[Content], Change], *, until: float | None = None
     ) -> Delivered | Accepted:
         try:
-            self._attempts.add(key, content, change, until=until)
+            identity.add(self._outbox, key, content, change, until=until)
         except NotApplied as known:
             return self._answer_known(known.row, key, content)
         return Accepted(key.sort)

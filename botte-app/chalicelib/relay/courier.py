@@ -1,4 +1,4 @@
-"""Carries deliveries to Telegram: to which chat, at which pace, and how long Telegram wants it left in peace.
+"""Carries deliveries to Telegram: at which pace, and how long Telegram wants a chat left in peace.
 
 A chat is a lane. What one lane waits for delays no other.
 """
@@ -10,20 +10,16 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from ..errors import BotTokenRejected, ParametersUnavailable, Refused, TableUnavailable, Unavailable
+from ..errors import BotTokenRejected, Refused, TableUnavailable, Unavailable
 from ..outbox import states
 from ..outbox.row import Key
 from ..outbox.table import NotApplied, Outbox
-from ..settings import Parameters
 from ..telegram.bot_api import Sender, call_seconds
 from ..telegram.delivery import Delivery
+from .chats import Chats
 
 MAX_SLEEP_SECONDS = 5.0
 NOTE_SECONDS = 2.0
-TABLE_SECONDS = 5.0  # a call of a table, at its worst
-REMEMBER_SECONDS = 20.0  # a read and a write of the Parameter Store, at their worst
-PRIVATE_CHAT_INTERVAL_SECONDS = 1.0
-GROUP_CHAT_INTERVAL_SECONDS = 3.0
 
 _log = logging.getLogger("botte.courier")
 
@@ -46,7 +42,7 @@ class _InTime:
 
 
 class Courier:
-    """Sends through ``sender`` to the chats that ``parameters`` names.
+    """Sends through ``sender`` to ``chats``.
 
     A ``deadline`` is a time of ``clock`` (epoch seconds): no call is begun that could not be finished, and noted, by
     then. How long a chat has to wait is remembered here, and in ``outbox`` where it is long.
@@ -56,31 +52,19 @@ class Courier:
         self,
         sender: Sender,
         outbox: Outbox,
-        parameters: Parameters,
+        chats: Chats,
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
         self._sender = sender
         self._outbox = outbox
-        self._parameters = parameters
+        self._chats = chats
         self._clock = clock
         self._sleep = sleep
         self._not_before: dict[str, float] = {}
         self._last_sent: dict[str, float] = {}
-        self._moved: dict[int, int] = {}
         self._alarmed = False
-
-    def names(self) -> set[str]:
-        """The names of the configured chats. Raises ParametersUnavailable."""
-        return set(self._parameters.chats())
-
-    def chat_id(self, name: str) -> int:
-        """The id of the chat with a name. Raises Refused, or ParametersUnavailable."""
-        chats = self._parameters.chats()
-        if name not in chats:
-            raise Refused(f"unknown chat; the chats are {', '.join(sorted(chats))}")
-        return self._moved.get(chats[name], chats[name])
 
     def has_time(self, deadline: float, *, method: str = "sendMessage") -> bool:
         """Whether a call to Telegram could be made and noted by the deadline."""
@@ -88,11 +72,7 @@ class Courier:
 
     def free_ts(self, name: str) -> float:
         """When the chat may be written to again: at Telegram's pace, and not before it said."""
-        interval = PRIVATE_CHAT_INTERVAL_SECONDS
-        with suppress(Refused, ParametersUnavailable):
-            # Groups have negative ids. https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
-            interval = interval if self.chat_id(name) > 0 else GROUP_CHAT_INTERVAL_SECONDS
-        return max(self._last_sent.get(name, 0.0) + interval, self._not_before.get(name, 0.0))
+        return max(self._last_sent.get(name, 0.0) + self._chats.interval(name), self._not_before.get(name, 0.0))
 
     def read_waits(self) -> None:
         """Learns from the outbox which chats have to wait. Raises TableUnavailable."""
@@ -121,7 +101,7 @@ class Courier:
         Raises Refused or Unavailable; ``delivery.progress`` tells how far it came.
         """
         name = delivery.message.chat
-        chat_id = self.chat_id(name)
+        chat_id = self._chats.id(name)
 
         def may_begin(method: str) -> bool:
             self._last_sent[name] = self._clock()
@@ -148,8 +128,8 @@ class Courier:
                     raise
                 self._hold(name, error.retry_after)
             finally:
-                if delivery.migrated_to is not None and chat_id not in self._moved:
-                    self._note_migration(name, chat_id, delivery.migrated_to, deadline)
+                if delivery.migrated_to is not None:
+                    self._chats.note_new_id(name, chat_id, delivery.migrated_to, deadline)
 
     def _hold(self, name: str, seconds: float) -> None:
         """Has a chat wait, for the other functions as well where it is long."""
@@ -165,19 +145,3 @@ class Courier:
                 "Telegram rejects the bot token: messages are kept until the parameter is put right",
                 extra={"alarm": "bot_token_rejected", "reason": error.reason},
             )
-
-    def _note_migration(self, name: str, old_id: int, new_id: int, deadline: float) -> None:
-        """Remembers a group's new id: here, and in the Parameter Store where there is time for it, and the right."""
-        self._moved[old_id] = new_id
-        chat = {"chat": name, "chat_id": new_id}
-        try:
-            if self._clock() + REMEMBER_SECONDS + NOTE_SECONDS > deadline:
-                raise ParametersUnavailable("no time left to write the parameter")
-            self._parameters.move_chat(old_id, new_id)
-        except ParametersUnavailable as error:
-            _log.error(
-                "the group became a supergroup: put its new chat id into the parameter telegram-chats",
-                extra={**chat, "alarm": "chat_migrated", "reason": error.reason},
-            )
-        else:
-            _log.warning("the group became a supergroup: its new chat id is in telegram-chats now", extra=chat)

@@ -14,9 +14,11 @@ from ..outbox import states
 from ..outbox.row import Key
 from ..outbox.states import Content
 from ..outbox.table import NotApplied, Outbox
+from . import identity
 from .attempt import Attempts
-from .courier import Courier
-from .outcome import Undelivered
+from .chats import Chats
+from .groups import Groups
+from .notes import Notes
 
 MAX_CHAT_SECONDS = 5.0  # of a batch; what else it has for this chat is left to redeliver
 MAX_BATCH_SECONDS = 30.0  # the same for all chats: a function's minute has to be enough for the rest of the batch
@@ -50,9 +52,20 @@ class Entry:
 class Intake:
     """Takes entries into ``outbox``, and sends at once what can be sent. clock: epoch seconds."""
 
-    def __init__(self, courier: Courier, attempts: Attempts, outbox: Outbox, *, clock: Callable[[], float]) -> None:
-        self._courier = courier
+    def __init__(
+        self,
+        attempts: Attempts,
+        groups: Groups,
+        notes: Notes,
+        chats: Chats,
+        outbox: Outbox,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
         self._attempts = attempts
+        self._groups = groups
+        self._notes = notes
+        self._chats = chats
         self._outbox = outbox
         self._clock = clock
 
@@ -67,7 +80,7 @@ class Intake:
                 self._take_or_park(entry, deadline, spent)
                 entry.forget()
         finally:
-            self._attempts.catch_up(deadline)
+            self._notes.catch_up(deadline)
 
     def _take_or_park(self, entry: Entry, deadline: float, spent: dict[str, float]) -> None:
         try:
@@ -89,9 +102,10 @@ class Intake:
         try:
             self._check_chat(message)
             if content.turn > now:
-                self._attempts.add(key, content, states.wait)
-                with suppress(NotApplied):  # whose the id is, is decided at the message's turn
-                    self._attempts.reserve_id(message.id, key, content)
+                identity.add(self._outbox, key, content, states.wait)
+                if message.id is not None and entry.sequence is not None:
+                    with suppress(NotApplied):  # whose the id is, is decided at the message's turn
+                        identity.reserve(self._outbox, message.id, key, content)
                 return
             claim = self._attempts.claim(key, content, message)
         except NotApplied as known:
@@ -104,24 +118,19 @@ class Intake:
         if not self._attempts.confirm_id(claim):
             return
         is_slow = spent.get(message.chat, 0.0) > MAX_CHAT_SECONDS or sum(spent.values()) > MAX_BATCH_SECONDS
-        if is_slow or (claim.group is not None and self._is_behind(claim.group, key)):
+        if is_slow or not self._groups.is_next(claim):
             self._attempts.put_back(claim)
             return
         began = self._clock()
-        outcome = self._attempts.send(claim, deadline)
+        self._attempts.send(claim, deadline)
         spent[message.chat] = spent.get(message.chat, 0.0) + self._clock() - began
-        if isinstance(outcome, Undelivered):
-            self._attempts.put_back(claim, outcome)
+        if claim.error is not None:
+            self._attempts.put_back(claim)
 
     def _check_chat(self, message: Message) -> None:
         """Raises Refused for a chat that is not configured. When nobody can tell, it is looked up at the send."""
         with suppress(Unavailable):
-            self._courier.chat_id(message.chat)
-
-    def _is_behind(self, group: str, key: Key) -> bool:
-        """Whether an earlier message of the group is still to be delivered. A claimed one is seen by all who come."""
-        head = self._outbox.head(group)
-        return head is not None and head.key != key
+            self._chats.id(message.chat)
 
     def _park_raw(self, entry: Entry, reason: str) -> None:
         self._park(entry, Content.of_bad_input(entry.raw, self._clock()), reason, entry.raw)
@@ -132,7 +141,7 @@ class Intake:
         named = entry.record.alone if entry.sequence is not None else entry.key(None)
         for key in dict.fromkeys((named, entry.record.alone)):
             try:
-                self._attempts.add(key, content, lambda content: states.park(content, error=reason, raw=raw))
+                identity.add(self._outbox, key, content, lambda new: states.park(new, error=reason, raw=raw))
             except NotApplied as known:
                 if known.row.body_hash != content.body_hash:
                     continue

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from ..errors import TableUnavailable
 from ..outbox.row import Row
+from ..outbox.table import Outbox
 from ..telegram.bot_api import call_seconds
-from .outcome import Claim, Undelivered
+from .outcome import Claim
 
 MAX_FIRST_TRIES = 10  # of the oldest, one in a run; then those that never failed are tried before it
+STRAYS_SECONDS = 900.0
+MAX_SEARCH_SECONDS = 2.0
+
+_log = logging.getLogger("botte.relay")
 
 
 class Lane:
@@ -23,7 +30,7 @@ class Lane:
     def __init__(self, chat: str, due: Iterator[Row]) -> None:
         self.chat = chat
         self.is_alive = False
-        self.suspects: list[tuple[Claim, Undelivered]] = []
+        self.suspects: list[Claim] = []
         self.seen = 0
         self._pushed = 0
         self._due = due
@@ -72,6 +79,17 @@ class Lane:
         return self._passed_over.pop(0) if self._passed_over else None
 
 
+def due_lanes(outbox: Outbox, chats: Iterable[str], now: float) -> list[Lane]:
+    """The lanes in which something is due now (epoch seconds)."""
+    lanes = []
+    for chat in chats:
+        try:
+            lanes.append(Lane(chat, outbox.due(chat, now)))
+        except TableUnavailable as error:  # noqa: PERF203 - each chat by itself
+            _log.error("a chat cannot be worked on", extra={"chat": chat, "reason": error.reason})
+    return [lane for lane in lanes if lane.next is not None]
+
+
 def choose_lane(lanes: Sequence[Lane], now: float, free_ts: Callable[[str], float]) -> Lane:
     """The lane whose turn it is: of those that are free, the one that has had the least of the run's time.
 
@@ -85,3 +103,31 @@ def choose_lane(lanes: Sequence[Lane], now: float, free_ts: Callable[[str], floa
         key=lambda lane: free[lane.chat],
         default=first,
     )
+
+
+class Strays:
+    """Chats to which ``outbox`` owes deliveries, configured or not: what waits for one that is not is to be parked.
+
+    clock: epoch seconds.
+    """
+
+    def __init__(self, outbox: Outbox, *, clock: Callable[[], float]) -> None:
+        self.chats: set[str] = set()
+        self._outbox = outbox
+        self._clock = clock
+        self._search: Iterator[str] | None = None
+        self._searched = 0.0
+
+    def look(self) -> None:
+        """Looks for them: every 15 minutes, for 2 s, and in the next run on."""
+        now = self._clock()
+        if self._search is None and now >= self._searched + STRAYS_SECONDS:
+            self._search, self._searched = self._outbox.chats(), now
+        try:
+            for chat in self._search or ():
+                self.chats.add(chat)
+                if self._clock() > now + MAX_SEARCH_SECONDS:
+                    return
+        except TableUnavailable as error:
+            _log.warning("chats that are configured no more are not looked for", extra={"reason": error.reason})
+        self._search = None

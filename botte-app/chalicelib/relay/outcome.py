@@ -11,7 +11,7 @@ from ..contract.message import Message
 from ..errors import Unavailable
 from ..outbox.row import Key, Row
 from ..outbox.states import Lease
-from ..telegram.delivery import Progress
+from ..telegram.delivery import Delivery
 
 _log = logging.getLogger("botte.relay")
 
@@ -37,22 +37,22 @@ class Parked:
     reason: str
 
 
-@dataclass(frozen=True)
-class Undelivered:
-    """Telegram does not take the message now. progress: how far it came all the same."""
-
-    error: Unavailable
-    progress: Progress
-
-
-@dataclass(frozen=True)
+@dataclass
 class Claim:
-    """A row that is ours to send: its key, its message, and what the row says since it was claimed."""
+    """A row that is ours to send, as it was when it was claimed, and the delivery of its message.
+
+    error: why Telegram does not take the message now.
+    """
 
     key: Key
-    message: Message
     row: Row
     lease: Lease
+    delivery: Delivery
+    error: Unavailable | None = None
+
+    @property
+    def message(self) -> Message:
+        return self.delivery.message
 
     @property
     def group(self) -> str | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
 from chalicelib.outbox import states
 from chalicelib.outbox.states import Change
 from chalicelib.relay.attempt import Attempts
-from chalicelib.relay.intake import Intake
+from chalicelib.relay.groups import Groups
 from chalicelib.relay.redelivery import Redelivery
 from tests.simulation.mutations.registry import Patched, mutation
 
@@ -17,17 +18,19 @@ from tests.simulation.mutations.registry import Patched, mutation
 @mutation
 def no_head_check() -> Patched:
     """A message of a group goes out although an earlier one is still unsent."""
-    return patch.object(Intake, "_is_behind", lambda self, group, key: False)
+    return patch.object(Groups, "is_next", lambda self, claim: True)
 
 
 @mutation
 def no_head_check_at_redelivery() -> Patched:
     """A message whose process died goes out although an earlier one of its group is still unsent."""
 
-    def claim(self: Redelivery, lane: Any, entry: Any) -> Any:
-        return self._attempts.reclaim(entry)
+    claim = Redelivery._claim
 
-    return patch.object(Redelivery, "_claim", claim)
+    def claim_any(self: Redelivery, lane: Any, entry: Any) -> Any:
+        return claim(self, lane, entry) if entry.key.is_group else self._attempts.reclaim(entry)
+
+    return patch.object(Redelivery, "_claim", claim_any)
 
 
 @mutation
@@ -60,26 +63,25 @@ def group_closed_unseen() -> Patched:
 @mutation
 def group_touched_too_late() -> Patched:
     """A message leaves the lane first, and then has its group wait in it."""
-    original, queue_group = Attempts.put_back, Attempts._queue_group
+    put_back, wait = Attempts.put_back, Groups.wait
+    left: dict[Groups, Any] = {}  # others run meanwhile: each relay has its own
 
-    def put_back(self: Attempts, *given: Any, **named: Any) -> None:
-        waiting: list[tuple[Any, Any]] = []
+    def wait_later(self: Groups, *given: Any, **named: Any) -> None:
+        left[self] = lambda: wait(self, *given, **named)
 
-        def remember(self: Attempts, *given: Any, **named: Any) -> bool:
-            waiting.append((given, named))
-            return True
+    def put_back_first(self: Attempts, *given: Any, **named: Any) -> None:
+        put_back(self, *given, **named)
+        left.pop(self._groups)()
 
-        # Others run meanwhile: only this relay's own is replaced.
-        object.__setattr__(self, "_queue_group", partial(remember, self))
-        original(self, *given, **named)
-        object.__delattr__(self, "_queue_group")
-        for given, named in waiting:
-            queue_group(self, *given, **named)
+    @contextmanager
+    def swapped() -> Iterator[None]:
+        with patch.object(Groups, "wait", wait_later), patch.object(Attempts, "put_back", put_back_first):
+            yield
 
-    return patch.object(Attempts, "put_back", put_back)
+    return swapped()
 
 
 @mutation
 def group_not_touched() -> Patched:
     """A message leaves the lane to wait in its group, and the group is not in the lane."""
-    return patch.object(Attempts, "_queue_group", lambda self, *given, **named: True)
+    return patch.object(Groups, "wait", lambda self, *given, **named: None)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from inspect import signature
 from typing import Any
 from unittest.mock import patch
 
 from chalicelib.outbox.table import Outbox
-from chalicelib.relay import redelivery
+from chalicelib.relay import blame
+from chalicelib.relay.blame import Blame
 from chalicelib.relay.courier import Courier
-from chalicelib.relay.redelivery import Redelivery
 from tests.simulation.mutations.registry import Patched, mutation
 
 
@@ -35,27 +34,26 @@ def one_lane_for_all() -> Patched:
 @mutation
 def every_failure_is_an_outage() -> Patched:
     """Telegram is not asked whether it is there: a message that fails ends the run."""
-    miss = Redelivery._take_miss
+    judge = Blame.judge
 
-    def ended(self: Redelivery, *given: Any) -> bool:
-        miss(self, *given)
+    def ended(self: Blame, *given: Any) -> bool:
+        judge(self, *given)
         return False
 
-    return patch.object(Redelivery, "_take_miss", ended)
+    return patch.object(Blame, "judge", ended)
 
 
 @mutation
 def outage_moves_rows() -> Patched:
     """Telegram is not asked whether it is there: in an outage each message is put off, as if it were at fault."""
 
-    def miss(self: Redelivery, lane: Any, entry: Any, *given: Any) -> bool:
-        arguments = len(signature(self._put_off).parameters)
-        self._put_off(*given[:arguments])
+    def put_off(self: Blame, lane: Any, entry: Any, claim: Any, deadline: float) -> bool:
+        self._put_off(claim)
         return True
 
     @contextmanager
     def swapped() -> Iterator[None]:
-        with patch.object(Redelivery, "_take_miss", miss), patch.object(Courier, "is_telegram_there", lambda *_: True):
+        with patch.object(Blame, "judge", put_off), patch.object(Courier, "is_telegram_there", lambda *_: True):
             yield
 
     return swapped()
@@ -76,4 +74,4 @@ def retry_after_ignored() -> Patched:
 @mutation
 def poison_for_ever() -> Patched:
     """A message is never given up."""
-    return patch.object(redelivery, "MAX_OWN_FAILURE_SECONDS", 1e9)
+    return patch.object(blame, "MAX_OWN_FAILURE_SECONDS", 1e9)

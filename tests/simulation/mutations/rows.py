@@ -13,6 +13,7 @@ from chalicelib.outbox.states import EVENTS, SOURCES, Change, Check
 from chalicelib.outbox.table import NotApplied
 from chalicelib.relay import attempt
 from chalicelib.relay.attempt import Attempts
+from chalicelib.relay.notes import Notes
 from tests.simulation.mutations.registry import Patched, mutation
 
 
@@ -62,11 +63,11 @@ def short_lease() -> Patched:
 def mark_not_retried() -> Patched:
     """What became of a message is noted once, or not at all."""
 
-    def end_once(self: Attempts, key: Any, change: Change, *given: Any, **named: Any) -> None:
+    def make_once(self: Notes, key: Any, change: Change, *given: Any, **named: Any) -> None:
         with suppress(NotApplied, TableUnavailable):
             self._outbox.apply(key, change, until=0.0)
 
-    return patch.object(Attempts, "_end", end_once)
+    return patch.object(Notes, "make", make_once)
 
 
 @mutation
