@@ -97,6 +97,8 @@ class SteppedTable:
 class TasksInMemory:
     """The task table: what senders put, and how the relay takes it away."""
 
+    clock: Clock
+
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
 

@@ -2,80 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from chalicelib.contract.message import Message
 from chalicelib.errors import TableUnavailable, Unavailable, WriteRefused
-from chalicelib.outbox import states
 from chalicelib.outbox.row import Key, Row
-from chalicelib.outbox.states import Change, Content
-from chalicelib.outbox.table import Outbox
-from chalicelib.relay import Relay
+from chalicelib.outbox.states import Change
 from chalicelib.relay.lanes import STRAYS_SECONDS
-from chalicelib.settings import Parameters
 from tests.outbox.memory_table import MemoryTable
-from tests.outbox.steps import Clock, TasksInMemory
+from tests.outbox.place import MINUTE, Place
+from tests.outbox.steps import TasksInMemory
 from tests.outbox.world import World, image
 
-CHATS = {"default": 1, "other": 2}
-MINUTE = 60.0
 THROTTLED = TableUnavailable("throttled", retry_after=0.0)
-
-
-class Telegram:
-    """Takes everything but what ``errors`` names by its text; ``answer`` is what it adds to its answers."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.errors: dict[str, Exception] = {}
-        self.answer: dict[str, Any] = {}
-        self.is_away = False
-        self.came: list[tuple[str, float]] = []
-
-    @property
-    def texts(self) -> list[str]:
-        return [text for text, _ in self.came]
-
-    def call(self, method: str, fields: Mapping[str, Any], file: object = None) -> Any:
-        if self.is_away:
-            raise Unavailable("away")
-        if method == "getMe":
-            return {}
-        if fields["text"] in self.errors:
-            raise self.errors[fields["text"]]
-        self.came.append((fields["text"], self.clock()))
-        return {"message_id": len(self.came), **self.answer}
-
-
-class Place:
-    """A relay, warm or not, over a table in memory."""
-
-    def __init__(self, table: MemoryTable | None = None) -> None:
-        self.clock = Clock()
-        self.table = table or MemoryTable()
-        self.telegram = Telegram(self.clock)
-        self.relay = self.cold_relay()
-
-    def cold_relay(self) -> Relay:
-        values = {"telegram-bot-token": "1:a", "telegram-chats": json.dumps(CHATS)}
-        parameters = Parameters("/p", lambda names: {name: values[name[3:]] for name in names}, clock=self.clock)
-        outbox = Outbox(self.table, clock=self.clock, sleep=self.clock.sleep)
-        return Relay(self.telegram, outbox, parameters, clock=self.clock, sleep=self.clock.sleep)
-
-    def owe(self, text: str, chat: str = "default") -> Key:
-        key = Key.of_id(text)
-        self.table.apply(key, states.wait(Content.of(Message(text=text, chat=chat), self.clock())))
-        return key
-
-    def run(self) -> None:
-        """A run of the schedule, and the rest of its minute."""
-        began = self.clock()
-        self.relay.redeliver(deadline=began + 90)
-        self.clock.now = max(self.clock.now, began + MINUTE)
 
 
 class ThrottledLane(MemoryTable):
@@ -154,21 +95,20 @@ def test_a_row_whose_end_cannot_be_noted_takes_no_time_from_the_others() -> None
     assert place.telegram.texts == ["hot", *(f"{number:02d}" for number in range(30))]
 
 
-def test_a_message_that_is_sent_again_goes_to_its_chat_though_its_row_is_in_another_lane() -> None:
+@pytest.mark.parametrize(("held", "arrives"), [("default", ["again"]), ("other", [])])
+def test_what_is_redriven_waits_for_its_own_chat_and_for_no_other(held: str, arrives: list[str]) -> None:
     place = Place()
     place.relay.park("request-1", '{"text": "again", "chat": "other"}', ValueError("refused"))
-    key = Key.of_id("request-1")
-    place.table.apply(key, states.redrive(Row(place.table.items[key]), now=place.clock()))
     place.telegram.errors = {"wait": Unavailable("429", retry_after=3600.0)}
-    place.owe("wait", "other")
-    place.owe("goes")
-    for _ in range(3):
-        place.run()
-    assert place.telegram.texts == ["goes"]
+    place.owe("wait", held)
+    place.run()
+    place.redrive("request-1")
+    place.run()
+    assert place.telegram.texts == arrives
     place.clock.sleep(3600)
     place.telegram.errors = {}
     place.run()
-    assert sorted(place.telegram.texts) == ["again", "goes", "wait"]
+    assert sorted(place.telegram.texts) == ["again", "wait"]
 
 
 def test_a_run_that_finds_telegram_away_knows_all_the_same_which_chats_have_to_wait() -> None:

@@ -152,12 +152,11 @@ def _intruded(evidence: Evidence) -> Iterator[str]:
 def _impatient(evidence: Evidence) -> Iterator[str]:
     """When Telegram asks to wait for long, no later run writes to the chat before.
 
-    A run that asked ``getMe``, and was answered, has looked which chats have to wait.
+    A run that asked ``getMe`` has looked before which chats have to wait, if its table let it.
     """
-    begun: dict[str, float] = {}
-    for event in evidence.of("telegram"):
-        if (event.facts["method"], event.facts["outcome"]) == ("getMe", "ok"):
-            begun.setdefault(event.who, event.at)
+    asked = {event.who for event in evidence.of("telegram") if event.facts["method"] == "getMe"}
+    failed = {event.who for event in evidence.of("table fails") if event.facts["call"] == "lanes"}
+    begun = {event.who: event.at for event in evidence.of("begins") if event.who in asked - failed}
     for told in evidence.of("telegram"):
         seconds, chat = told.facts.get("retry_after", 0.0), told.facts.get("chat")
         if seconds <= MAX_SLEEP_SECONDS or not chat or evidence.troubled(told.who):

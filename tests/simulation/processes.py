@@ -172,6 +172,7 @@ class Functions:
 
         def run() -> None:
             process.begin(name, TIMEOUTS[function], kill)
+            world.note(name, "begins")
             try:
                 outcome = Outcome("returned", work(process))
             except Killed:

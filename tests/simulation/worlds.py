@@ -90,6 +90,13 @@ WORLDS = (
         [],
     ),
     NamedWorld(
+        "a backlog of 1,500 messages in one chat; a message of another that failed at its first try",
+        "not measured",
+        3.0,
+        [*_tasks(1500, "ops", deliver_at=DUE - 30.0), _REMINDER],
+        [Phase(DUE, DUE + MINUTE, f"message {NEIGHBOUR}", "error", 1.0, 0.0)],
+    ),
+    NamedWorld(
         "all senders use PK BOTTE_MESSAGE, one message is to go in 29 days; another application's message",
         "29 days",
         2.0,

@@ -21,7 +21,7 @@ from ..outbox.row import Key
 from ..relay import Entry
 
 SWEEP_SECONDS = 900.0
-MAX_SCAN_SECONDS = 10.0
+MAX_SWEEP_SECONDS = 10.0  # of a run
 _SEQUENCE_DIGITS = 40
 _MAX_SWEPT_CHARACTERS = 255  # the sort key of an index may have 1,024 bytes
 _CONTENT = ("SenderApp", "Payload")
@@ -41,7 +41,9 @@ class Tasks:
         self._table = table
         self._clock = clock
         self._swept_ts = 0.0
+        self._scan: Iterator[Item] | None = None
         self._seen: set[Key] = set()
+        self._lay_there: set[Key] = set()
 
     def read_stream(self, records: Iterable[Item]) -> Iterator[Entry]:
         """The tasks that were put into the table. One that was put over another is read like any other."""
@@ -56,23 +58,29 @@ class Tasks:
     def sweep(self) -> Iterator[Entry]:
         """The tasks that lay there already at the sweep before: no stream brings them any more.
 
-        Every 15 minutes; in between, nothing. In their groups they come first.
+        Every 15 minutes; one that takes longer than 10 s goes on at the next call. In their groups they come first.
         """
         now = self._clock()
-        if now < self._swept_ts + SWEEP_SECONDS:
-            return
-        lay_there, self._seen, self._swept_ts = self._seen, set(), now
-        for item in pages(self._table.call, "scan", ConsistentRead=True):  # in each partition by their sort keys
-            if self._clock() > now + MAX_SCAN_SECONDS:
-                _log.warning("the sweep does not come to the end of the task table: what lies in it that is no task?")
+        if self._scan is None:
+            if now < self._swept_ts + SWEEP_SECONDS:
                 return
-            if not is_task(item):
-                continue
-            entry = self._entry(item, " " + item["SK"]["S"][:_MAX_SWEPT_CHARACTERS])
-            self._seen.add(entry.record)
-            if entry.record in lay_there:
-                _log.warning("a task that no stream brought", extra={"id": item["SK"]["S"]})
-                yield entry
+            self._scan, self._swept_ts = pages(self._table.call, "scan", ConsistentRead=True), now
+            self._lay_there, self._seen = self._seen, set()
+        try:
+            for item in self._scan:  # in each partition by their sort keys
+                if is_task(item):
+                    entry = self._entry(item, " " + item["SK"]["S"][:_MAX_SWEPT_CHARACTERS])
+                    self._seen.add(entry.record)
+                    if entry.record in self._lay_there:
+                        _log.warning("a task that no stream brought", extra={"id": item["SK"]["S"]})
+                        yield entry
+                if self._clock() > now + MAX_SWEEP_SECONDS:
+                    return
+        except TableUnavailable:
+            self._seen |= self._lay_there  # those that were not reached
+            self._scan = None
+            raise
+        self._scan = None
 
     def _entry(self, item: Item, sequence: str) -> Entry:
         partition, sort = item["PK"]["S"], item["SK"]["S"]

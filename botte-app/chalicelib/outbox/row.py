@@ -91,7 +91,7 @@ class Row:
 
     @property
     def due_ts(self) -> float | None:
-        """When it is due; for SENDING, when its lease is over; for a lane, until when it has to wait."""
+        """When it is due; for SENDING, when its lease is over; for a group, when it goes on."""
         return self._number("DueTs")
 
     @property
@@ -105,6 +105,7 @@ class Row:
 
     @property
     def not_before_ts(self) -> float:
+        """Of a lane's row: until when it has to wait."""
         return self._number("NotBefore") or 0.0
 
     @property
@@ -118,17 +119,13 @@ class Row:
 
     @property
     def failures(self) -> int:
-        """How many attempts failed, by its own fault or while nothing else of its lane went through."""
+        """How many attempts failed though Telegram was there; of a group's row, since a message of it went through."""
         return self._count("Failures")
 
     @property
     def failing_since_ts(self) -> float | None:
         """When its first own failure was."""
         return self._number("FailingSince")
-
-    @property
-    def lease_id(self) -> str | None:
-        return self._string("LeaseId")
 
     @property
     def last_error(self) -> str | None:

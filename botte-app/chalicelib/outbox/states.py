@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from ..contract.message import Message
+from ..contract.message import InvalidMessage, Message
 from ..errors import redact
 from ..telegram.delivery import NO_PROGRESS, Progress
 from .row import (
@@ -141,6 +141,7 @@ EVENTS: Mapping[str, Event] = {
     ),
     "group waits": Event((), "", ("Touched",), ("Failures",), ("ExpirationTs",), defaults=("Chat", "DueTs")),
     "group moves": Event((), "", ("Touched", "Chat", "DueTs"), ("Failures",), ("ExpirationTs",)),
+    "group recovers": Event(("untouched since",), "", removes=("Failures",)),
     "group is empty": Event(("untouched since",), "", ("ExpirationTs",), (), ("Chat", "DueTs", "Failures")),
     "lane waits": Event(("no wait", "shorter wait"), "", ("NotBefore", "ExpirationTs")),
 }
@@ -258,10 +259,13 @@ def fail(lease: Lease, progress: Progress, *, now: float, error: str) -> Change:
 
 
 def redrive(row: Row, *, now: float) -> Change:
-    """Has a parked message sent again. What was mended is tried anew, unless a part of it has arrived already."""
+    """Has a parked message sent again, in the lane of its chat, as soon as it is readable.
+
+    What was mended is tried anew, unless a part of it has arrived already.
+    """
     mends = _progress(row.progress) if row.progress.message_ids else {}
     values = {
-        "Chat": row.chat,
+        "Chat": _lane(row, now),
         "DueTs": now,
         "TurnTs": now,
         "Attempts": 0,
@@ -280,6 +284,11 @@ def move_group(chat: str, *, due: float, nonce: str, is_failure: bool = False) -
     """Says when a group goes on, and in which lane."""
     adds = {"Failures": int(is_failure)}
     return _change("group moves", {"Touched": nonce, "Chat": chat, "DueTs": due}, adds)
+
+
+def forgive_group(touched: str | None) -> Change:
+    """Forgets the failures of a group, as a message of it went through."""
+    return _change("group recovers", {}, touched=touched or "")
 
 
 def close_group(touched: str | None, *, now: float) -> Change:
@@ -348,6 +357,14 @@ def _progress(progress: Progress) -> dict[str, object]:
     if progress.plain_from is not None:
         kept["PlainFrom"] = progress.plain_from
     return kept
+
+
+def _lane(row: Row, now: float) -> str:
+    """The chat of the message in a row; bad input was parked without a look at it."""
+    try:
+        return row.read_message(now).chat
+    except InvalidMessage:
+        return row.chat
 
 
 def _answer(answer: Mapping[str, object]) -> str:

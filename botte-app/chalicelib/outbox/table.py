@@ -13,14 +13,15 @@ from typing import NamedTuple, Protocol, TypeVar
 from ..aws import ConditionFailed, DynamoTable, pages
 from ..contract.task import to_attribute
 from ..errors import TableAnswerLost, TableUnavailable
+from . import states
 from .row import Key, Row
-from .states import Change, Check
+from .states import Change, Check, Content
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 5.0  # for which a write is tried again
 PAGE = 100  # more than a lane can send in a minute
 T = TypeVar("T")
 
-_MIN_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.1, 2.0
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.1, 2.0
 
 
 class NotApplied(Exception):
@@ -76,7 +77,7 @@ class Outbox:
         Raises NotApplied; TableUnavailable where the change is surely not made, TableAnswerLost where it perhaps is.
         """
         ends = self._clock() + PATIENCE_SECONDS if until is None else until
-        pause, lost = _MIN_PAUSE_SECONDS, False
+        pause, lost = MIN_PAUSE_SECONDS, False
         while True:
             try:
                 return self._table.apply(key, change)
@@ -89,7 +90,34 @@ class Outbox:
                 if error.retry_after is None or self._clock() + pause > ends:
                     raise (TableAnswerLost(error.reason) if lost else error) from None
             self._sleep(pause)
-            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
+
+    def add(
+        self, key: Key, content: Content, change: Callable[[Content], Change], *, until: float | None = None
+    ) -> Row:
+        """Adds a new message, by the change that its content makes, and gives its row. until: as in ``apply``.
+
+        Raises NotApplied where the key names a message already, with that message's row; TableUnavailable.
+        """
+        try:
+            return self.apply(key, change(content), until=until)
+        except NotApplied as known:
+            gone = known.row.owner
+            if gone is None:
+                raise
+        # An id that a row only reserves is free again when its message's own row is over.
+        owner = self.get(gone)
+        if owner is not None and not owner.is_over(content.accepted):
+            raise NotApplied(owner)
+        return self.apply(key, change(content._replace(gone=gone)), until=until)
+
+    def reserve(self, id: str, owner: Key, content: Content) -> None:
+        """Has an id name the message whose row is ``owner``. Raises as ``add`` does."""
+        self.add(
+            Key.of_id(id),
+            content,
+            lambda new: states.reserve(owner, body_hash=new.body_hash, now=new.accepted, gone=new.gone),
+        )
 
     def get(self, key: Key) -> Row | None:
         """The row, read consistently; None if there is none."""
@@ -138,7 +166,7 @@ class Outbox:
         except TableUnavailable as error:
             if error.retry_after is None:
                 raise
-        self._sleep(_MIN_PAUSE_SECONDS)
+        self._sleep(MIN_PAUSE_SECONDS)
         return read()
 
 

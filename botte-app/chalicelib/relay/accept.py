@@ -23,7 +23,6 @@ from ..outbox.states import Change, Content
 from ..outbox.table import NotApplied, Outbox
 from ..telegram.delivery import Delivery
 from ..telegram.rendering import render
-from . import identity
 from .attempt import Attempts
 from .chats import Chats
 from .courier import Courier
@@ -83,9 +82,7 @@ class Acceptance:
         now = self._clock()
         content = Content.of_bad_input(raw or "", now)
         with suppress(NotApplied):  # an earlier invocation of the same request parked it
-            identity.add(
-                self._outbox, Key.of_id(request_id), content, lambda new: states.park(new, error=str(error), raw=raw)
-            )
+            self._outbox.add(Key.of_id(request_id), content, lambda new: states.park(new, error=str(error), raw=raw))
 
     def status(self, id: str) -> dict[str, object] | None:
         """What became of the message with an id; None if there is none, or it was delivered without being kept."""
@@ -96,7 +93,7 @@ class Acceptance:
             return None
         return {
             "id": id,
-            "status": row.status or "PENDING",
+            "status": row.status,
             "attempts": row.attempts,
             "message_ids": list(row.progress.message_ids),
             "last_error": row.last_error,
@@ -142,7 +139,7 @@ class Acceptance:
                 raise
             return self._send_directly(key, content, message, deadline)
         outcome = self._attempts.send(claim, deadline)
-        if claim.error is not None:
+        if outcome is None:
             self._attempts.put_back(claim)
         self._notes.catch_up(deadline)
         if isinstance(outcome, Parked):
@@ -163,7 +160,7 @@ class Acceptance:
         self, key: Key, content: Content, change: Callable[[Content], Change], *, until: float | None = None
     ) -> Delivered | Accepted:
         try:
-            identity.add(self._outbox, key, content, change, until=until)
+            self._outbox.add(key, content, change, until=until)
         except NotApplied as known:
             return self._answer_known(known.row, key, content)
         return Accepted(key.sort)

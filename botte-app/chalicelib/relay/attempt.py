@@ -12,7 +12,6 @@ from ..outbox.row import Key, Row
 from ..outbox.states import Content, Lease
 from ..outbox.table import NotApplied, Outbox
 from ..telegram.delivery import Delivery, Progress
-from . import identity
 from .courier import Courier, Interrupted
 from .groups import Groups
 from .notes import Notes
@@ -25,7 +24,7 @@ _log = logging.getLogger("botte.relay")
 
 
 class Attempts:
-    """Sends claimed rows of ``outbox`` through ``courier``, and has noted how each attempt went.
+    """Sends claimed rows of ``outbox`` through ``courier``, and notes how each attempt went.
 
     clock: epoch seconds. random: gives so many random bytes.
     """
@@ -50,7 +49,7 @@ class Attempts:
     def claim(self, key: Key, content: Content, message: Message) -> Claim:
         """Takes a new message to send it. Raises NotApplied where it is known, TableUnavailable."""
         lease = self._lease()
-        row = identity.add(self._outbox, key, content, lambda content: states.claim(content, lease))
+        row = self._outbox.add(key, content, lambda content: states.claim(content, lease))
         return self._claimed(row, lease, message)
 
     def reclaim(self, row: Row) -> Claim | None:
@@ -58,6 +57,8 @@ class Attempts:
 
         A row that cannot be read is parked: it would be the same the next time.
         """
+        if row.key in self._notes:
+            return None
         lease = self._lease()
         try:
             claimed = self._outbox.apply(row.key, states.reclaim(lease, now=self._clock(), place=row.sequence))
@@ -71,13 +72,16 @@ class Attempts:
             self._notes.make(row.key, states.fail(lease, claimed.progress, now=self._clock(), error=reason))
             return None
 
-    def confirm_id(self, claim: Claim) -> bool:
-        """Reserves the id of a claimed message. False if it names another message: then this one has ended."""
-        if claim.message.id is None or claim.group is None:
+    def reserve_id(self, claim: Claim) -> bool:
+        """Reserves the id of a claimed message whose row is not the id's own: one of a group, or of what was parked.
+
+        False if the id names a message already: then this one has ended.
+        """
+        if claim.message.id is None or claim.key == Key.of_id(claim.message.id):
             return True
         content = Content.of(claim.message, self._clock(), claim.row.sequence)
         try:
-            identity.reserve(self._outbox, claim.message.id, claim.key, content)
+            self._outbox.reserve(claim.message.id, claim.key, content)
         except NotApplied as known:
             if known.row.body_hash == content.body_hash:
                 self._notes.make(claim.key, states.sent(claim.lease, known.row.progress, now=self._clock()))
@@ -87,7 +91,9 @@ class Attempts:
         return True
 
     def send(self, claim: Claim, deadline: float) -> Delivered | Parked | None:
-        """Sends a claimed message, and notes how it ended; None if it is to be put back, as ``claim.error`` tells."""
+        """Sends a claimed message, and notes how it ended; None if it is to be put back, ``claim.error`` tells why."""
+        if claim.row.ambiguous >= MAX_MEDIA_ANSWERS_LOST:
+            claim.delivery.send_media_as_link()
         try:
             self._courier.carry(claim.delivery, deadline=deadline)
         except Refused as error:
@@ -146,10 +152,7 @@ class Attempts:
             except NotApplied:
                 raise Interrupted("another process has it: the lease was over") from None
 
-        delivery = Delivery(message, row.progress, note=note)
-        if row.ambiguous >= MAX_MEDIA_ANSWERS_LOST:
-            delivery.send_media_as_link()
-        return Claim(row.key, row, lease, delivery)
+        return Claim(row.key, row, lease, Delivery(message, row.progress, note=note))
 
     def _lease(self) -> Lease:
         return Lease(self._random(16).hex(), self._clock() + LEASE_SECONDS)

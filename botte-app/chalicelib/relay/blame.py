@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import Ambiguous, BotTokenRejected, ParametersUnavailable
+from ..errors import Ambiguous, ParametersUnavailable
 from ..outbox.row import DAY, Row
 from .attempt import Attempts
 from .courier import Courier, Interrupted
@@ -53,8 +53,7 @@ class Blame:
         if isinstance(error, Interrupted):
             self._attempts.put_back(claim)
             return True
-        is_outage = isinstance(error, (BotTokenRejected, ParametersUnavailable))
-        if is_outage or not self._courier.is_telegram_there(deadline):
+        if isinstance(error, ParametersUnavailable) or not self._courier.is_telegram_there(deadline):
             self._attempts.put_back(claim)
             return False
         if isinstance(error, Ambiguous) and claim.row.ambiguous + 1 >= MAX_ANSWERS_LOST:

@@ -13,7 +13,7 @@ WRITE_SECONDS = 22.0  # a read and a write of the Parameter Store, and what is n
 PRIVATE_INTERVAL_SECONDS = 1.0
 GROUP_INTERVAL_SECONDS = 3.0
 
-_log = logging.getLogger("botte.courier")
+_log = logging.getLogger("botte.relay")
 
 
 class Chats:

@@ -21,7 +21,7 @@ from .chats import Chats
 MAX_SLEEP_SECONDS = 5.0
 NOTE_SECONDS = 2.0
 
-_log = logging.getLogger("botte.courier")
+_log = logging.getLogger("botte.relay")
 
 
 class Interrupted(Unavailable):

@@ -40,6 +40,15 @@ class Groups:
             self._outbox.apply(entry.key, change)
         return None
 
+    def forgive(self, entry: Row) -> Row:
+        """Forgets the failures of a group of which a message went through, and gives its row."""
+        if not entry.failures:
+            return entry
+        try:
+            return self._outbox.apply(entry.key, states.forgive_group(entry.touched))
+        except NotApplied as touched:  # it is forgiven after its next message
+            return touched.row
+
     def wait(self, claim: Claim, due: float | None, *, is_failure: bool) -> None:
         """Has a message's group wait in its lane, before the message leaves the lane to wait in the group.
 

@@ -14,13 +14,13 @@ from ..outbox import states
 from ..outbox.row import Key
 from ..outbox.states import Content
 from ..outbox.table import NotApplied, Outbox
-from . import identity
 from .attempt import Attempts
 from .chats import Chats
 from .groups import Groups
 from .notes import Notes
 
 MAX_CHAT_SECONDS = 5.0  # of a batch; what else it has for this chat is left to redeliver
+MAX_STUCK = 3  # entries of a batch that the outbox does not take, five seconds each; then it takes none
 MAX_BATCH_SECONDS = 30.0  # the same for all chats: a function's minute has to be enough for the rest of the batch
 
 _log = logging.getLogger("botte.relay")
@@ -72,15 +72,28 @@ class Intake:
     def take(self, entries: Iterable[Entry], *, deadline: float) -> None:
         """Takes entries in their order; afterwards each message is sent, pending or failed in the outbox.
 
-        deadline: epoch seconds. Raises TableUnavailable: then the queue has to bring the batch again.
+        deadline: epoch seconds. Raises TableUnavailable if the outbox could not take one: then the queue has to bring
+        the batch again. Those of other groups were taken all the same, unless too many could not be.
         """
         spent: dict[str, float] = {}
+        stuck: list[str] = []
+        failure: TableUnavailable | None = None
         try:
             for entry in entries:
-                self._take_or_park(entry, deadline, spent)
-                entry.forget()
+                if entry.sequence is not None and entry.record.partition in stuck:
+                    continue
+                try:
+                    self._take_or_park(entry, deadline, spent)
+                    entry.forget()
+                except TableUnavailable as error:
+                    failure = error
+                    stuck.append(entry.record.partition)
+                    if len(stuck) >= MAX_STUCK:
+                        break
         finally:
             self._notes.catch_up(deadline)
+        if failure is not None:
+            raise failure
 
     def _take_or_park(self, entry: Entry, deadline: float, spent: dict[str, float]) -> None:
         try:
@@ -102,29 +115,29 @@ class Intake:
         try:
             self._check_chat(message)
             if content.turn > now:
-                identity.add(self._outbox, key, content, states.wait)
+                self._outbox.add(key, content, states.wait)
                 if message.id is not None and entry.sequence is not None:
-                    with suppress(NotApplied):  # whose the id is, is decided at the message's turn
-                        identity.reserve(self._outbox, message.id, key, content)
+                    with suppress(NotApplied):  # at its turn the message finds that the id names another one
+                        self._outbox.reserve(message.id, key, content)
                 return
             claim = self._attempts.claim(key, content, message)
         except NotApplied as known:
             if known.row.body_hash != content.body_hash:
-                self._park(entry, content, "id: names another message already")
+                self._park(entry, entry.name, content, "id: names another message already")
             return
         except Refused as error:
-            self._park(entry, content, error.reason)
+            self._park(entry, message.id or entry.name, content, error.reason)
             return
-        if not self._attempts.confirm_id(claim):
+        if not self._attempts.reserve_id(claim):
             return
         is_slow = spent.get(message.chat, 0.0) > MAX_CHAT_SECONDS or sum(spent.values()) > MAX_BATCH_SECONDS
         if is_slow or not self._groups.is_next(claim):
             self._attempts.put_back(claim)
             return
         began = self._clock()
-        self._attempts.send(claim, deadline)
+        outcome = self._attempts.send(claim, deadline)
         spent[message.chat] = spent.get(message.chat, 0.0) + self._clock() - began
-        if claim.error is not None:
+        if outcome is None:
             self._attempts.put_back(claim)
 
     def _check_chat(self, message: Message) -> None:
@@ -133,15 +146,15 @@ class Intake:
             self._chats.id(message.chat)
 
     def _park_raw(self, entry: Entry, reason: str) -> None:
-        self._park(entry, Content.of_bad_input(entry.raw, self._clock()), reason, entry.raw)
+        content = Content.of_bad_input(entry.raw, self._clock())
+        self._park(entry, entry.name, content, reason, entry.raw)
 
-    def _park(self, entry: Entry, content: Content, reason: str, raw: str | None = None) -> None:
+    def _park(self, entry: Entry, name: str | None, content: Content, reason: str, raw: str | None = None) -> None:
         """Keeps a message that will not be delivered: under its name, or where that is another's, its record's."""
-        _log.warning("parked", extra={"id": entry.name or entry.record.sort, "reason": reason})
-        named = entry.record.alone if entry.sequence is not None else entry.key(None)
-        for key in dict.fromkeys((named, entry.record.alone)):
+        _log.warning("parked", extra={"id": name or entry.record.sort, "reason": reason})
+        for key in (*([] if name is None else [Key.of_id(name)]), entry.record.alone):
             try:
-                identity.add(self._outbox, key, content, lambda new: states.park(new, error=reason, raw=raw))
+                self._outbox.add(key, content, lambda new: states.park(new, error=reason, raw=raw))
             except NotApplied as known:
                 if known.row.body_hash != content.body_hash:
                     continue

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
 
 from ..errors import TableUnavailable
 from ..outbox.row import Row
-from ..outbox.table import Outbox
+from ..outbox.table import PAGE, Outbox
 from ..telegram.bot_api import call_seconds
 from .outcome import Claim
 
-MAX_FIRST_TRIES = 10  # of the oldest, one in a run; then those that never failed are tried before it
+MAX_FAILURES_IN_FRONT = 10  # of the oldest; then those that never failed are tried before it
 STRAYS_SECONDS = 900.0
+MAX_STRAYS = 50  # lanes that are read in a run beside the configured ones
 MAX_SEARCH_SECONDS = 2.0
 
 _log = logging.getLogger("botte.relay")
@@ -24,7 +26,7 @@ class Lane:
 
     next: what comes next; None at the end. is_alive: whether a message went through in this run. suspects: those that
     failed while none did. A message that failed in an earlier run is passed over until one goes through, or no other
-    is left. spent: how many seconds of the run it has had; took: how many its last turn.
+    is left. spent: how many seconds of the run it has had, of its waits and its calls; took: how many its last turn.
     """
 
     def __init__(self, chat: str, due: Iterator[Row]) -> None:
@@ -37,14 +39,19 @@ class Lane:
         self._ahead: list[tuple[float, int, Row]] = []
         self._passed_over: list[Row] = []
         self._load()
-        self._has_tried_enough = any(row.failures >= MAX_FIRST_TRIES for _, _, row in self._ahead)
+        self._has_tried_enough = any(row.failures >= MAX_FAILURES_IN_FRONT for _, _, row in self._ahead)
         self.next = self._take()
-        # Where the first message failed before, the next call may hang as well: the others go first.
-        has_failed = self.next is not None and self.next.failures > 0
+        # Where messages failed before, the next call may hang as well: the others go first.
+        has_failed = self._has_tried_enough or (self.next is not None and self.next.failures > 0)
         self.spent = self.took = call_seconds("sendMessage") if has_failed else 0.0
 
     def advance(self) -> None:
         self.next = self._take()
+
+    def rest(self) -> list[Row]:
+        """What comes next, and what is known to come after it: at most a page."""
+        ahead = [row for _, _, row in self._ahead]
+        return [row for row in (self.next, *ahead, *islice(self._due, PAGE)) if row is not None]
 
     def push(self, row: Row, turn: float) -> None:
         """Has a row come once more, at its turn (epoch seconds)."""
@@ -106,17 +113,24 @@ def choose_lane(lanes: Sequence[Lane], now: float, free_ts: Callable[[str], floa
 
 
 class Strays:
-    """Chats to which ``outbox`` owes deliveries, configured or not: what waits for one that is not is to be parked.
+    """Chats that are not configured, and to which ``outbox`` owes deliveries: they are to be parked.
 
     clock: epoch seconds.
     """
 
     def __init__(self, outbox: Outbox, *, clock: Callable[[], float]) -> None:
-        self.chats: set[str] = set()
+        self._chats: dict[str, None] = {}
         self._outbox = outbox
         self._clock = clock
         self._search: Iterator[str] | None = None
         self._searched = 0.0
+
+    def some(self, names: Collection[str]) -> list[str]:
+        """Some that were found, and are none of the configured names. Those to which is owed still are found again."""
+        some = list(islice(self._chats, MAX_STRAYS))
+        for chat in some:
+            del self._chats[chat]
+        return [chat for chat in some if chat not in names]
 
     def look(self) -> None:
         """Looks for them: every 15 minutes, for 2 s, and in the next run on."""
@@ -125,7 +139,7 @@ class Strays:
             self._search, self._searched = self._outbox.chats(), now
         try:
             for chat in self._search or ():
-                self.chats.add(chat)
+                self._chats[chat] = None
                 if self._clock() > now + MAX_SEARCH_SECONDS:
                     return
         except TableUnavailable as error:

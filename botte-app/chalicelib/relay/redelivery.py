@@ -50,6 +50,7 @@ class Redelivery:
         self._outbox = outbox
         self._blame = Blame(courier, attempts, clock=clock, random=random)
         self._strays = Strays(outbox, clock=clock)
+        self._stuck: set[str] = set()  # partitions of which a row could not be taken in this run
         self._clock = clock
         self._sleep = sleep
         self._random = random
@@ -58,13 +59,14 @@ class Redelivery:
         """Sends what is due, until the next run begins. deadline: when this one has to be over, in epoch seconds."""
         ends = min(self._clock() + RUN_SECONDS, deadline)
         try:
-            chats = self._chats.names() | self._strays.chats
+            names = self._chats.names()
         except ParametersUnavailable as error:
             _log.error("nothing can be sent again", extra={"reason": error.reason})
             return
         # In another order each time: where calls hang, a run does not come to all.
-        shuffled = sorted(sorted(chats), key=lambda _: self._random(4))
-        lanes = due_lanes(self._outbox, shuffled, self._clock())
+        chats = [*sorted(sorted(names), key=lambda _: self._random(4)), *self._strays.some(names)]
+        lanes = due_lanes(self._outbox, chats, self._clock())
+        self._stuck.clear()
         if lanes:
             with suppress(TableUnavailable):  # then Telegram says again which chats have to wait
                 self._courier.read_waits()
@@ -81,28 +83,30 @@ class Redelivery:
     def _work(self, lanes: list[Lane], ends: float, deadline: float) -> None:
         """Sends one message of a lane after the other, until ``ends``, or Telegram is away."""
         while lanes:
-            self._notes.catch_up(self._clock())
+            self._notes.try_again()
             lane = choose_lane(lanes, self._clock(), self._courier.free_ts)
             wait = max(0.0, self._courier.free_ts(lane.chat) - self._clock())
             if self._clock() + wait >= ends or not self._courier.has_time(deadline - wait):
                 self._leave(lanes)
                 return
             lanes.remove(lane)
-            began = self._clock() + wait
-            if not self._take_next(lane, deadline):
+            began = self._clock()
+            if not self._work_on(lane, deadline):
                 return
             lane.took = self._clock() - began
             lane.spent += lane.took
             if lane.next is not None:
                 lanes.append(lane)
 
-    def _take_next(self, lane: Lane, deadline: float) -> bool:
-        """Takes what comes next in a lane; whatever it raises, the others go on. False when Telegram is away."""
+    def _work_on(self, lane: Lane, deadline: float) -> bool:
+        """Sends what comes next in a lane; whatever it raises, the others go on. False when Telegram is away."""
         entry, is_there = lane.next, True
         try:
-            is_there = entry is None or self._take_turn(lane, entry, deadline)
+            if entry is not None and entry.key.partition not in self._stuck:
+                is_there = self._deliver(lane, entry, deadline)
         except TableUnavailable as error:
             _log.error("a message cannot be taken", extra={"id": entry and entry.key.sort, "reason": error.reason})
+            self._stuck.update([] if entry is None else [entry.key.partition])
         except Exception:
             _log.error("internal error", exc_info=True, extra={"id": entry and entry.key.sort})
         try:
@@ -115,16 +119,17 @@ class Redelivery:
     def _leave(self, lanes: list[Lane]) -> None:
         """Leaves lanes that have to wait, but has no group wait there whose next message is for another chat."""
         for lane in lanes:
-            if lane.next is not None and lane.next.key.is_group:
-                with suppress(TableUnavailable):
-                    self._groups.find_head(lane.next, lane.chat)
+            with suppress(TableUnavailable):
+                for entry in lane.rest():
+                    if entry.key.is_group:
+                        self._groups.find_head(entry, lane.chat)
 
-    def _take_turn(self, lane: Lane, entry: Row, deadline: float) -> bool:
+    def _deliver(self, lane: Lane, entry: Row, deadline: float) -> bool:
         """Sends a message, or the next of a group. False when Telegram is away."""
         claim = self._claim(lane, entry)
         if claim is None:
             return True
-        if self._attempts.confirm_id(claim):
+        if self._attempts.reserve_id(claim):
             self._sleep(max(0.0, self._courier.free_ts(lane.chat) - self._clock()))
             outcome = self._attempts.send(claim, deadline)
             if outcome is None:
@@ -132,6 +137,8 @@ class Redelivery:
             if isinstance(outcome, Delivered) and not lane.is_alive:
                 lane.note_alive()
                 self._blame.settle(lane)
+            if isinstance(outcome, Delivered) and entry.key.is_group:
+                entry = self._groups.forgive(entry)
         if entry.key.is_group:
             head = self._groups.find_head(entry, lane.chat)
             if head is not None:

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from chalicelib.doors import stream
 from chalicelib.doors.stream import Tasks
-from chalicelib.relay import identity
+from chalicelib.outbox.table import Outbox
 from chalicelib.relay.intake import Intake
 from tests.simulation.mutations.registry import Patched, mutation
 
@@ -38,7 +38,7 @@ def parking_swallowed() -> Patched:
 @mutation
 def ids_not_reserved() -> Patched:
     """A message in a group does not reserve its id."""
-    return patch.object(identity, "reserve", lambda *given: None)
+    return patch.object(Outbox, "reserve", lambda *given: None)
 
 
 @mutation
