@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cfnlint.decode import decode
 
+from tests.ops.template import template
 from tools.ops.costs import DOORS, PRICES_OF, cost, table, usage
 from tools.rehearsal.project import ROOT
 
@@ -26,8 +26,7 @@ def test_an_idle_queue_polls_for_two_thirds_of_what_is_free() -> None:
 
 
 def test_the_page_counts_the_metrics_of_the_alarms() -> None:
-    template, _ = decode(str(ROOT / ".chalice" / "resources.yaml"))
-    alarms = [each for each in template["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+    alarms = [each for each in template()["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
     metrics = {"HasAlarms": 0, "HasQueueAlarm": 0}
     for alarm in alarms:
         metrics[alarm["Condition"]] += sum("MetricStat" in each for each in alarm["Properties"].get("Metrics", [])) or 1

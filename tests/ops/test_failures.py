@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from cfnlint.decode import decode
 
 from tests.ops.conftest import World
-from tools.rehearsal.project import ROOT
+from tests.ops.template import template
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -128,8 +127,7 @@ def test_a_deployment_takes_the_tables_over_that_destroy_left(
     filter = {"logGroupName": "/aws/lambda/botte-prod-redeliver"}
     (waited,) = world.client("logs").describe_metric_filters(**filter)["metricFilters"]
     (metric,) = waited["metricTransformations"]
-    template, _ = decode(str(ROOT / ".chalice" / "resources.yaml"))  # moto makes no alarms of it
-    alarm = template["Resources"]["OldestPendingMessage"]["Properties"]
+    alarm = template()["Resources"]["OldestPendingMessage"]["Properties"]  # moto makes no alarms of it
     assert alarm["MetricName"]["Fn::Sub"].replace("${Stage}", "prod") == metric["metricName"]
     assert alarm["Namespace"] == metric["metricNamespace"]
     assert world.run("deploy") == 0

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from cfnlint.decode import decode
 
+from tests.ops.template import template
 from tools.dev.aws import RESOURCES_FILE, EmbeddedAws
 from tools.rehearsal.project import ROOT
 
-TEMPLATE, _ = decode(str(RESOURCES_FILE))
+TEMPLATE = template()
 Make = Callable[..., str]
 
 
