@@ -1,4 +1,9 @@
-"""The app as it runs on AWS, on an embedded AWS and a fake Telegram: real sockets, nothing patched."""
+"""The app as it runs on AWS, on an embedded AWS and a fake Telegram: real sockets, nothing patched.
+
+A test, or a case of it, with ``pytest.mark.outbox("memory")`` has the same fixtures on the table in memory, which does
+what DynamoDB does (``outbox/test_memory_table.py``) at a hundredth of the cost: for what the relay decides. What the
+app, DynamoDB or the way to them might do otherwise is tested on the embedded AWS.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +21,31 @@ from chalicelib.outbox.table import Outbox, OutboxTable
 from chalicelib.relay import Relay
 from chalicelib.settings import Parameters
 from chalicelib.telegram.bot_api import Telegram
-from tests.doors import Clock, Doors, FlakyDynamo, Table, load_app, unreachable_dynamodb
-from tests.outbox.memory_table import MemoryTable
+from tests.doors import (
+    AppSources,
+    Clock,
+    Doors,
+    FlakyDynamo,
+    MemoryRows,
+    RelaySources,
+    Sources,
+    Table,
+    load_app,
+    unreachable_dynamodb,
+)
+from tests.outbox.memory_table import FlakyTable, MemoryTable
+from tests.outbox.steps import TasksInMemory
 from tools.dev.aws import EmbeddedAws, Resources
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 
 OPS_CHAT_ID = -1001234567890
 WEBHOOK_SECRET = "a-webhook-secret"
+PARAMETERS = (
+    ("telegram-bot-token", "SecureString", TWIN_BOT_TOKEN),
+    ("telegram-chats", "String", json.dumps({"default": TWIN_CHAT_ID, "ops": OPS_CHAT_ID})),
+    ("http-api-token", "SecureString", "local-token\nlaptop second-token\n"),
+    ("telegram-webhook-secret", "SecureString", WEBHOOK_SECRET),
+)
 
 NewOutbox = Callable[..., Outbox]
 NewRelay = Callable[..., Relay]
@@ -31,6 +54,12 @@ NewRelay = Callable[..., Relay]
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)
+
+
+def in_memory(request: pytest.FixtureRequest) -> bool:
+    """Whether a test has its outbox in memory."""
+    mark = request.node.get_closest_marker("outbox")
+    return mark is not None and mark.args == ("memory",)
 
 
 @pytest.fixture(scope="session")
@@ -46,13 +75,7 @@ def resources(aws: EmbeddedAws) -> Resources:
         made = aws.find_resources()
     except aws.client("cloudformation").exceptions.ClientError:
         made = aws.create_resources(bot_token=TWIN_BOT_TOKEN, chat_id=TWIN_CHAT_ID)
-    chats = {"default": TWIN_CHAT_ID, "ops": OPS_CHAT_ID}
-    for name, kind, value in (
-        ("telegram-bot-token", "SecureString", TWIN_BOT_TOKEN),
-        ("telegram-chats", "String", json.dumps(chats)),
-        ("http-api-token", "SecureString", "local-token\nlaptop second-token\n"),
-        ("telegram-webhook-secret", "SecureString", WEBHOOK_SECRET),
-    ):
+    for name, kind, value in PARAMETERS:
         aws.client("ssm").put_parameter(Name=f"/botte/local/{name}", Type=kind, Value=value, Overwrite=True)
     return made
 
@@ -81,8 +104,11 @@ def tasks_table(aws: EmbeddedAws, resources: Resources) -> Table:
 
 
 @pytest.fixture
-def table(aws: EmbeddedAws, resources: Resources) -> Table:
+def table(request: pytest.FixtureRequest, memory: MemoryTable) -> Table:
     """The outbox's table, empty."""
+    if in_memory(request):
+        return MemoryRows(memory)
+    aws, resources = request.getfixturevalue("aws"), request.getfixturevalue("resources")
     table = Table(aws.client("dynamodb"), resources.outbox_table_name)
     table.clear()
     return table
@@ -108,10 +134,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def parameters(aws: EmbeddedAws, resources: Resources) -> Parameters:
+def parameters(request: pytest.FixtureRequest) -> Parameters:
     def fetch(names: Any) -> dict[str, str]:
+        if in_memory(request):
+            return {f"/botte/local/{name}": value for name, _, value in PARAMETERS if f"/botte/local/{name}" in names}
+        aws: EmbeddedAws = request.getfixturevalue("aws")
         found = aws.client("ssm", counted=False).get_parameters(Names=list(names), WithDecryption=True)["Parameters"]
         return {each["Name"]: each["Value"] for each in found}
+
+    if not in_memory(request):
+        request.getfixturevalue("resources")
 
     def read_only(name: str, edit: object) -> str:
         raise ParametersUnavailable("the Parameter Store cannot be written: AccessDeniedException")
@@ -142,20 +174,33 @@ def unreachable_outbox(new_outbox: NewOutbox) -> Outbox:
 
 
 @pytest.fixture
-def new_outbox(aws: EmbeddedAws, table: Table, clock: Clock) -> NewOutbox:
+def new_outbox(request: pytest.FixtureRequest, table: Table, memory: MemoryTable, clock: Clock) -> NewOutbox:
     """Makes the outbox over a client of DynamoDB, or with a script of what goes wrong at its writes."""
 
     def make(client: Any = None, *, script: Sequence[Exception | None] = ()) -> Outbox:
-        flaky = client or FlakyDynamo(aws.client("dynamodb"), *script)
+        if client is None and in_memory(request):
+            return Outbox(FlakyTable(memory, *script), clock=clock, sleep=clock.sleep)
+        flaky = client or FlakyDynamo(request.getfixturevalue("aws").client("dynamodb"), *script)
         return Outbox(OutboxTable(DynamoTable(table.name, lambda: flaky)), clock=clock, sleep=clock.sleep)
 
     return make
 
 
 @pytest.fixture
-def tasks(aws: EmbeddedAws, tasks_table: Table, clock: Clock) -> Tasks:
+def tasks(request: pytest.FixtureRequest, clock: Clock) -> Tasks:
     """The door that reads the task table."""
-    return Tasks(DynamoTable(tasks_table.name, lambda: aws.client("dynamodb")), clock=clock)
+    if in_memory(request):
+        return Tasks(TasksInMemory(), clock=clock)  # type: ignore[arg-type]
+    tasks_table: Table = request.getfixturevalue("tasks_table")
+    return Tasks(DynamoTable(tasks_table.name, lambda: tasks_table.client), clock=clock)
+
+
+@pytest.fixture
+def sources(request: pytest.FixtureRequest, clock: Clock) -> Sources:
+    """The stream and the queue: they bring records to the app; with the outbox in memory, to a relay of their own."""
+    if in_memory(request):
+        return RelaySources(request.getfixturevalue("new_relay")(), request.getfixturevalue("tasks"), clock)
+    return AppSources(request.getfixturevalue("doors"))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from functools import cache
 from http.client import HTTPResponse
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import boto3
 import requests
@@ -25,13 +25,19 @@ from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 
 from chalicelib.contract.message import Message
+from chalicelib.doors.queue import read_queue
+from chalicelib.doors.stream import Tasks
 from chalicelib.errors import Unavailable
 from chalicelib.outbox import states
 from chalicelib.outbox.row import Key
 from chalicelib.outbox.states import Content
 from chalicelib.outbox.table import Outbox
+from chalicelib.relay import Relay
 from tools.dev.functions import Answer, Functions
 from tools.dev.http_door import HttpDoor
+
+if TYPE_CHECKING:
+    from tests.outbox.memory_table import MemoryTable
 
 APP_DIR = Path(__file__).resolve().parents[1] / "botte-app"
 EVENTS_DIR = Path(__file__).resolve().parent / "events"
@@ -104,6 +110,41 @@ class Doors:
         return self.invoke(event("schedule"), "redeliver")
 
 
+class Sources(Protocol):
+    """What brings records: each call is a batch, which has to be acknowledged."""
+
+    def stream(self, *records: Mapping[str, Any]) -> None: ...
+    def queue(self, *records: Mapping[str, Any]) -> None: ...
+
+
+class AppSources:
+    """The sources of the functions of an app."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    def stream(self, *records: Mapping[str, Any]) -> None:
+        assert self._doors.stream(*records).function_error is None
+
+    def queue(self, *records: Mapping[str, Any]) -> None:
+        assert self._doors.queue(*records).function_error is None
+
+
+class RelaySources:
+    """The sources of a relay without an app around it. They give it a minute, as Lambda does."""
+
+    def __init__(self, relay: Relay, tasks: Tasks, clock: Clock) -> None:
+        self._relay = relay
+        self._tasks = tasks
+        self._clock = clock
+
+    def stream(self, *records: Mapping[str, Any]) -> None:
+        self._relay.take(self._tasks.read_stream(records), deadline=self._clock() + 60)
+
+    def queue(self, *records: Mapping[str, Any]) -> None:
+        self._relay.take(read_queue(records), deadline=self._clock() + 60)
+
+
 class Table:
     """A table as an operator sees it, in plain values."""
 
@@ -118,6 +159,10 @@ class Table:
 
     def put(self, item: Mapping[str, Any]) -> None:
         self.client.put_item(TableName=self.name, Item=item)
+
+    def delete(self, item: Mapping[str, Any]) -> None:
+        """Takes an item out of the table, as the time to live does."""
+        self.client.delete_item(TableName=self.name, Key={name: item[name] for name in ("PK", "SK")})
 
     def items(self) -> list[dict[str, Any]]:
         pages = self.client.get_paginator("scan").paginate(TableName=self.name)
@@ -140,6 +185,31 @@ class Table:
         """The one row of the message with a text, or of the bad input that came so."""
         (found,) = [item for item in self.items() if "Status" in item and _words(item) == words]
         return _plain(found)
+
+
+class MemoryRows(Table):
+    """The table in memory, seen in the same way."""
+
+    def __init__(self, memory: MemoryTable) -> None:
+        super().__init__(None, "memory")
+        self._memory = memory
+
+    def clear(self) -> None:
+        for key in list(self._memory.items):
+            self._memory.replace(key, None)
+
+    def put(self, item: Mapping[str, Any]) -> None:
+        self._memory.replace(_key_of(item), item)
+
+    def delete(self, item: Mapping[str, Any]) -> None:
+        self._memory.replace(_key_of(item), None)
+
+    def items(self) -> list[dict[str, Any]]:
+        return [dict(item) for item in self._memory.items.values()]
+
+
+def _key_of(item: Mapping[str, Any]) -> Key:
+    return Key(item["PK"]["S"], item["SK"]["S"])
 
 
 def _plain(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.contract.message import Message
 from chalicelib.doors.queue import read_queue
 from chalicelib.doors.stream import Tasks
 from chalicelib.errors import Unavailable
@@ -17,8 +18,12 @@ from chalicelib.outbox.table import Outbox
 from chalicelib.relay import Relay
 from chalicelib.relay.attempt import LEASE_SECONDS
 from tests.conftest import NewRelay
-from tests.doors import Clock, Doors, Killed, Script, Table, event, item, stream_record, texts
+from tests.doors import Clock, Killed, Script, Sources, Table, event, item, stream_record, texts
 from tools.dev.fake_telegram import FakeTelegram
+
+ON_DYNAMODB = pytest.mark.outbox("dynamodb")
+
+pytestmark = pytest.mark.outbox("memory")
 
 
 def grouped(name: str, payload: dict[str, Any] | None = None, group: str = "#g") -> dict[str, Any]:
@@ -33,63 +38,67 @@ def fifo_record(body: str, number: int, group: str = "g") -> dict[str, Any]:
     return {**record, "body": body, "messageId": f"m{number}"}
 
 
+@ON_DYNAMODB
 def test_a_group_goes_out_in_the_order_in_which_it_was_written_whatever_its_sort_keys(
-    doors: Doors, telegram: FakeTelegram, table: Table
+    sources: Sources, telegram: FakeTelegram, table: Table
 ) -> None:
-    doors.stream(*[grouped(name) for name in ("c", "a", "b")])
+    sources.stream(*[grouped(name) for name in ("c", "a", "b")])
     assert texts(telegram.messages) == ["c", "a", "b"]
     assert table.states() == {"a": "SENT", "b": "SENT", "c": "SENT"}
 
 
 def test_while_the_head_of_a_group_waits_all_others_wait_behind_it(
-    doors: Doors, telegram: FakeTelegram, table: Table
+    sources: Sources, telegram: FakeTelegram, table: Table
 ) -> None:
     telegram.set_fault({"kind": "down", "count": 1})
-    doors.stream(*[grouped(name) for name in ("a", "b", "c")])
+    sources.stream(*[grouped(name) for name in ("a", "b", "c")])
     assert table.states() == {"a": "PENDING", "b": "PENDING", "c": "PENDING"}
     assert telegram.messages == []
 
 
-def test_what_has_the_bare_partition_key_stands_for_itself(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
+def test_what_has_the_bare_partition_key_stands_for_itself(
+    sources: Sources, telegram: FakeTelegram, table: Table
+) -> None:
     telegram.set_fault({"kind": "down", "count": 1})
-    doors.stream(*[grouped(name, group="") for name in ("a", "b", "c")])
+    sources.stream(*[grouped(name, group="") for name in ("a", "b", "c")])
     assert table.states() == {"a": "PENDING", "b": "SENT", "c": "SENT"}
 
 
-def test_another_group_does_not_wait(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
+def test_another_group_does_not_wait(sources: Sources, telegram: FakeTelegram, table: Table) -> None:
     telegram.set_fault({"kind": "down", "count": 1})
-    doors.stream(grouped("a", group="#g"), grouped("b", group="#h"), grouped("c", group=""))
+    sources.stream(grouped("a", group="#g"), grouped("b", group="#h"), grouped("c", group=""))
     assert texts(telegram.messages) == ["b", "c"]
 
 
+@ON_DYNAMODB
 def test_a_group_that_waited_is_redelivered_in_order(
-    doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock
+    sources: Sources, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock
 ) -> None:
     telegram.set_fault({"kind": "down", "count": 1})
-    doors.stream(*[grouped(name) for name in ("a", "b", "c")])
+    sources.stream(*[grouped(name) for name in ("a", "b", "c")])
     clock.now += 3600
     relay.redeliver(deadline=clock() + 60)
     assert texts(telegram.messages) == ["a", "b", "c"]
     assert set(table.states().values()) == {"SENT"}
 
 
-@pytest.mark.parametrize("reason", ["bad input", "refused"])
+@pytest.mark.parametrize("reason", [pytest.param("bad input", marks=ON_DYNAMODB), "refused"])
 def test_a_head_that_failed_lets_its_group_go_on(
-    doors: Doors, telegram: FakeTelegram, table: Table, reason: str
+    sources: Sources, telegram: FakeTelegram, table: Table, reason: str
 ) -> None:
     bad = grouped("a", {"text": {"S": "a"}, "id": {"S": ""}} if reason == "bad input" else None)
     if reason == "refused":
         telegram.set_fault({"kind": "forbidden", "count": 1})
-    doors.stream(bad, grouped("b"), grouped("c"))
+    sources.stream(bad, grouped("b"), grouped("c"))
     assert sorted(table.states().values()) == ["FAILED", "SENT", "SENT"]
     assert texts(telegram.messages) == ["b", "c"]
 
 
 def test_a_head_that_fails_when_it_is_redelivered_lets_its_group_go_on(
-    doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock
+    sources: Sources, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock
 ) -> None:
     telegram.set_fault({"kind": "down", "count": 1})
-    doors.stream(*[grouped(name) for name in ("a", "b", "c")])
+    sources.stream(*[grouped(name) for name in ("a", "b", "c")])
     telegram.set_fault({"kind": "forbidden", "count": 1})
     clock.now += 3600
     relay.redeliver(deadline=clock() + 60)
@@ -98,12 +107,13 @@ def test_a_head_that_fails_when_it_is_redelivered_lets_its_group_go_on(
 
 @pytest.mark.parametrize("group_comes_first", [False, True])
 def test_a_message_whose_id_is_the_name_of_a_group_does_not_stand_in_its_way(
-    doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock, group_comes_first: bool
+    sources: Sources, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock, group_comes_first: bool
 ) -> None:
     telegram.set_fault({"kind": "down"})
+    later = Message(text="later", id="g", deliver_at=int(clock()) + 7200)
     arrivals: list[Callable[[], object]] = [
-        lambda: doors.post({"text": "later", "id": "g", "deliver_at": int(clock()) + 7200}),
-        lambda: doors.stream(*[grouped(name) for name in ("f", "h", "i")]),
+        lambda: relay.accept(later, deadline=clock() + 27, spare_id="unused"),
+        lambda: sources.stream(*[grouped(name) for name in ("f", "h", "i")]),
     ]
     for arrive in reversed(arrivals) if group_comes_first else arrivals:
         arrive()
@@ -116,13 +126,13 @@ def test_a_message_whose_id_is_the_name_of_a_group_does_not_stand_in_its_way(
 
 @pytest.mark.parametrize("order", list(itertools.permutations("abc")), ids="".join)
 def test_records_that_come_again_do_not_change_the_order(
-    doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock, order: tuple[str, ...]
+    sources: Sources, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock, order: tuple[str, ...]
 ) -> None:
     telegram.set_fault({"kind": "down", "count": 1})
     records = {name: grouped(name) for name in "abc"}
-    doors.stream(*records.values())
+    sources.stream(*records.values())
     for name in order:
-        doors.stream(records[name])
+        sources.stream(records[name])
     assert telegram.messages == []
     clock.now += 3600
     relay.redeliver(deadline=clock() + 60)
@@ -131,12 +141,12 @@ def test_records_that_come_again_do_not_change_the_order(
 
 
 def test_while_the_head_is_being_sent_the_next_one_waits(
-    doors: Doors, telegram: FakeTelegram, table: Table, new_relay: NewRelay, tasks: Tasks, clock: Clock
+    sources: Sources, telegram: FakeTelegram, table: Table, new_relay: NewRelay, tasks: Tasks, clock: Clock
 ) -> None:
     dying = new_relay(sender=Script(clock, Killed()))
     with pytest.raises(Killed):
         dying.take(tasks.read_stream([grouped("a")]), deadline=clock() + 60)
-    doors.stream(grouped("b"))
+    sources.stream(grouped("b"))
     assert table.states() == {"a": "SENDING", "b": "PENDING"}
     new_relay().redeliver(deadline=clock() + 60)
     assert telegram.messages == []
@@ -145,11 +155,12 @@ def test_while_the_head_is_being_sent_the_next_one_waits(
     assert texts(telegram.messages) == ["a", "b"]
 
 
+@ON_DYNAMODB
 def test_a_message_for_later_takes_its_place_when_its_time_has_come_and_holds_up_nobody(
-    doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock
+    sources: Sources, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock
 ) -> None:
     due = str(int(clock()) + 3600)
-    doors.stream(grouped("a", {"text": {"S": "a"}, "deliver_at": {"N": due}}), grouped("b"))
+    sources.stream(grouped("a", {"text": {"S": "a"}, "deliver_at": {"N": due}}), grouped("b"))
     assert texts(telegram.messages) == ["b"]
     clock.now += 3600
     relay.redeliver(deadline=clock() + 60)
@@ -157,10 +168,16 @@ def test_a_message_for_later_takes_its_place_when_its_time_has_come_and_holds_up
 
 
 def test_a_message_whose_time_has_come_goes_before_what_came_later(
-    doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, new_relay: NewRelay, tasks: Tasks, clock: Clock
+    sources: Sources,
+    telegram: FakeTelegram,
+    table: Table,
+    relay: Relay,
+    new_relay: NewRelay,
+    tasks: Tasks,
+    clock: Clock,
 ) -> None:
     due = str(int(clock()) + 3600)
-    doors.stream(grouped("a", {"text": {"S": "a"}, "deliver_at": {"N": due}}))
+    sources.stream(grouped("a", {"text": {"S": "a"}, "deliver_at": {"N": due}}))
     clock.now += 3601
     away = new_relay(sender=Script(clock, Unavailable("down"), is_away=True))
     away.take(tasks.read_stream([grouped("b")]), deadline=clock() + 60)
@@ -169,47 +186,49 @@ def test_a_message_whose_time_has_come_goes_before_what_came_later(
     assert texts(telegram.messages) == ["a", "b"]
 
 
-def test_an_item_of_somebody_else_in_the_partition_holds_up_nobody(doors: Doors, telegram: FakeTelegram) -> None:
+def test_an_item_of_somebody_else_in_the_partition_holds_up_nobody(sources: Sources, telegram: FakeTelegram) -> None:
     foreign = item({"text": {"S": "x"}}, sort_key="a", partition_key="BOTTE_MESSAGE#g", TaskId={"S": "OTHER"})
-    doors.stream(stream_record(foreign), grouped("b"))
+    sources.stream(stream_record(foreign), grouped("b"))
     assert texts(telegram.messages) == ["b"]
 
 
+@ON_DYNAMODB
 def test_a_repeated_message_in_a_group_is_done_and_holds_up_nobody(
-    doors: Doors, telegram: FakeTelegram, table: Table
+    sources: Sources, telegram: FakeTelegram, table: Table
 ) -> None:
     same = {"text": {"S": "Hello"}, "id": {"S": "k1"}}
-    doors.stream(grouped("a", same), grouped("b", same), grouped("c"))
+    sources.stream(grouped("a", same), grouped("b", same), grouped("c"))
     assert texts(telegram.messages) == ["Hello", "c"]
     assert table.states() == {"Hello": "SENT", "c": "SENT"}
 
 
-def test_the_messages_of_a_fifo_group_go_out_in_order(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
+@ON_DYNAMODB
+def test_the_messages_of_a_fifo_group_go_out_in_order(sources: Sources, telegram: FakeTelegram, table: Table) -> None:
     records = [fifo_record(json.dumps({"text": name}), number) for number, name in enumerate("abc")]
-    assert doors.queue(*records).function_error is None
+    sources.queue(*records)
     assert texts(telegram.messages) == ["a", "b", "c"]
     assert {row["PK"]["S"] for row in table.items()} == {"GROUP#queue botte-local-messages.fifo g"}
 
 
 def test_a_bad_message_at_the_head_of_a_fifo_group_is_parked(
-    doors: Doors, telegram: FakeTelegram, table: Table
+    sources: Sources, telegram: FakeTelegram, table: Table
 ) -> None:
-    doors.queue(fifo_record('{"text":5}', 1), fifo_record('{"text":"a2"}', 2), fifo_record('{"text":"a3"}', 3))
+    sources.queue(fifo_record('{"text":5}', 1), fifo_record('{"text":"a2"}', 2), fifo_record('{"text":"a3"}', 3))
     assert texts(telegram.messages) == ["a2", "a3"]
     assert table.states() == {'{"text":5}': "FAILED", "a2": "SENT", "a3": "SENT"}
 
 
 def test_a_fifo_group_waits_behind_its_head_and_others_do_not(
-    doors: Doors, telegram: FakeTelegram, relay: Relay, clock: Clock
+    sources: Sources, telegram: FakeTelegram, relay: Relay, clock: Clock
 ) -> None:
     telegram.set_fault({"kind": "down", "count": 1})
-    doors.queue(
+    sources.queue(
         fifo_record('{"text":"a1"}', 1, "a"),
         fifo_record('{"text":"b1"}', 2, "b"),
         fifo_record('{"text":"a2"}', 3, "a"),
     )
     assert texts(telegram.messages) == ["b1"]
-    doors.queue(fifo_record('{"text":"a3"}', 4, "a"))
+    sources.queue(fifo_record('{"text":"a3"}', 4, "a"))
     clock.now += 3600
     relay.redeliver(deadline=clock() + 60)
     assert texts(telegram.messages) == ["b1", "a1", "a2", "a3"]
@@ -231,19 +250,20 @@ def test_sequence_numbers_of_different_lengths_keep_their_order(
     assert texts(telegram.messages) == ["9", "10", "100"]
 
 
-def test_a_fifo_message_that_comes_again_is_delivered_once(doors: Doors, telegram: FakeTelegram) -> None:
+def test_a_fifo_message_that_comes_again_is_delivered_once(sources: Sources, telegram: FakeTelegram) -> None:
     for _ in range(2):
-        doors.queue(fifo_record('{"text":"a"}', 1), fifo_record('{"text":"b"}', 2))
+        sources.queue(fifo_record('{"text":"a"}', 1), fifo_record('{"text":"b"}', 2))
     assert texts(telegram.messages) == ["a", "b"]
 
 
+@ON_DYNAMODB
 def test_a_redriven_head_goes_out_before_those_of_its_group_that_still_wait(
-    doors: Doors, telegram: FakeTelegram, table: Table, outbox: Outbox, relay: Relay, clock: Clock
+    sources: Sources, telegram: FakeTelegram, table: Table, outbox: Outbox, relay: Relay, clock: Clock
 ) -> None:
     telegram.set_fault({"kind": "forbidden", "count": 1})
-    doors.stream(grouped("a"), grouped("b"))
+    sources.stream(grouped("a"), grouped("b"))
     telegram.set_fault({"kind": "down", "method": "sendMessage", "count": 1})
-    doors.stream(grouped("c"), grouped("d"))
+    sources.stream(grouped("c"), grouped("d"))
     (failed,) = outbox.scan("FAILED")
     outbox.apply(failed.key, states.redrive(failed, now=clock()))
     clock.now += 60
@@ -254,31 +274,32 @@ def test_a_redriven_head_goes_out_before_those_of_its_group_that_still_wait(
 
 @pytest.mark.parametrize("order", ["abba", "abab", "abbaab"])
 def test_records_that_come_again_after_the_group_has_moved_on_change_nothing(
-    doors: Doors, telegram: FakeTelegram, order: str
+    sources: Sources, telegram: FakeTelegram, order: str
 ) -> None:
     records = {name: grouped(name) for name in "ab"}
-    doors.stream(*[records[name] for name in order])
+    sources.stream(*[records[name] for name in order])
     assert texts(telegram.messages) == ["a", "b"]
 
 
+@ON_DYNAMODB
 @pytest.mark.parametrize("name", ["g" * 1500, "é" * 1000, " group", "LANE", "a\nb", "\U0001f600"])
 def test_a_group_may_have_any_name(
-    doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock, name: str
+    sources: Sources, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock, name: str
 ) -> None:
     telegram.set_fault({"kind": "down", "count": 1})
-    assert doors.stream(*[grouped(each, group="#" + name) for each in ("a", "b")]).function_error is None
+    sources.stream(*[grouped(each, group="#" + name) for each in ("a", "b")])
     clock.now += 60
     relay.redeliver(deadline=clock() + 60)
     assert texts(telegram.messages) == ["a", "b"]
 
 
 def test_a_group_with_two_chats_goes_out_in_order(
-    doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock
+    sources: Sources, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock
 ) -> None:
     telegram.set_fault({"kind": "down", "count": 1})
     for name in "abcdef":
         chat = "ops" if name in "bde" else "default"
-        doors.stream(grouped(name, {"text": {"S": name}, "chat": {"S": chat}}))
+        sources.stream(grouped(name, {"text": {"S": name}, "chat": {"S": chat}}))
     for _ in range(6):
         clock.now += 60
         relay.redeliver(deadline=clock() + 60)

@@ -35,6 +35,8 @@ DAY = 86_400
 RUN = 90.0
 LOST = Ambiguous("Telegram's answer was lost")
 
+pytestmark = pytest.mark.outbox("memory")
+
 
 def come_through(door: str, relay: Relay, tasks: Tasks, deadline: float) -> None:
     """A message with the text "lost", through a door."""
@@ -52,11 +54,6 @@ def come_through(door: str, relay: Relay, tasks: Tasks, deadline: float) -> None
         case "group":
             record = stream_record(item(fields, sort_key="s1", partition_key="BOTTE_MESSAGE#g"))
             relay.take(tasks.read_stream([record]), deadline=deadline)
-
-
-@pytest.fixture
-def outbox(memory_outbox: Outbox) -> Outbox:
-    return memory_outbox
 
 
 DOORS = ["http", "http with an id", "queue", "stream", "group"]

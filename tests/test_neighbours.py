@@ -27,10 +27,7 @@ DAY = 86_400
 MINUTE = 60.0
 RUN = 90.0
 
-
-@pytest.fixture
-def outbox(memory_outbox: Outbox) -> Outbox:
-    return memory_outbox
+pytestmark = pytest.mark.outbox("memory")
 
 
 def states_of(memory: MemoryTable) -> dict[str, str | None]:

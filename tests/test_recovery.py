@@ -13,7 +13,15 @@ import pytest
 from chalicelib.contract.message import Message
 from chalicelib.doors.queue import read_queue
 from chalicelib.doors.stream import Tasks
-from chalicelib.errors import ChatMigrated, MarkupRefused, ParametersUnavailable, ThreadNotFound, Unavailable
+from chalicelib.errors import (
+    ChatMigrated,
+    MarkupRefused,
+    ParametersUnavailable,
+    TableAnswerLost,
+    TableUnavailable,
+    ThreadNotFound,
+    Unavailable,
+)
 from chalicelib.outbox import states
 from chalicelib.outbox.states import Lease
 from chalicelib.outbox.table import NotApplied, Outbox
@@ -42,8 +50,12 @@ from tests.doors import (
 from tools.dev.fake_telegram import TWIN_CHAT_ID, FakeTelegram
 
 PLENTY = 3600.0
+ON_DYNAMODB = pytest.mark.outbox("dynamodb")
+
+pytestmark = pytest.mark.outbox("memory")
 
 
+@ON_DYNAMODB
 def test_after_a_crash_a_message_is_sent_when_its_lease_is_over(
     new_relay: NewRelay, outbox: Outbox, table: Table, telegram: FakeTelegram, clock: Clock
 ) -> None:
@@ -60,6 +72,7 @@ def test_after_a_crash_a_message_is_sent_when_its_lease_is_over(
     assert table.row("Hello")["Attempts"] == "2"
 
 
+@ON_DYNAMODB
 def test_a_process_that_lost_its_lease_changes_nothing(outbox: Outbox, table: Table, clock: Clock) -> None:
     key = owe(outbox, "Hello", due=clock())
     slow, quick = Lease("slow", clock() + 60), Lease("quick", clock() + 200)
@@ -79,6 +92,7 @@ def test_a_process_that_lost_its_lease_changes_nothing(outbox: Outbox, table: Ta
     assert table.statuses() == {"Hello": "SENT"}
 
 
+@ON_DYNAMODB
 def test_a_split_message_goes_on_at_the_part_that_failed(
     new_relay: NewRelay, outbox: Outbox, table: Table, clock: Clock
 ) -> None:
@@ -127,6 +141,7 @@ def test_a_split_message_stops_in_time_and_goes_on_later(
     assert table.statuses() == {"k1": "SENT"}
 
 
+@ON_DYNAMODB
 def test_a_message_that_takes_too_long_to_mend_is_kept_as_far_as_it_is_mended(
     new_relay: NewRelay, table: Table, clock: Clock
 ) -> None:
@@ -159,6 +174,7 @@ def test_markup_that_is_refused_in_a_later_part_neither_loses_nor_doubles_words(
     assert re.findall(r"\d{4}", " ".join(arrived)) == re.findall(r"\d{4}", text)
 
 
+@ON_DYNAMODB
 def test_a_row_that_is_being_sent_does_not_expire_whatever_its_writer_set(
     new_relay: NewRelay, tasks: Tasks, table: Table, clock: Clock
 ) -> None:
@@ -171,16 +187,30 @@ def test_a_row_that_is_being_sent_does_not_expire_whatever_its_writer_set(
     assert "ExpirationTs" not in row
 
 
-FAULTS = [GONE, THROTTLED, LOST]
+# What a table can do at a call, and then, on DynamoDB, what of boto3's means that.
+AWAY, ANSWER_LOST = TableUnavailable("away", retry_after=0.0), TableAnswerLost("lost", retry_after=0.0)
+FAULTS = [
+    pytest.param(AWAY, id="away"),
+    pytest.param(ANSWER_LOST, id="answer lost"),
+]
+DYNAMODBS = [
+    pytest.param(GONE, id="GONE", marks=ON_DYNAMODB),
+    pytest.param(THROTTLED, id="THROTTLED", marks=ON_DYNAMODB),
+    pytest.param(LOST, id="LOST", marks=ON_DYNAMODB),
+]
 
 
-def fault_id(value: object) -> str:
-    return type(value).__name__
+def at_each_call(count: int) -> pytest.MarkDecorator:
+    """Each fault at each of the first calls, in memory; and each that DynamoDB has at the second one, on DynamoDB."""
+    cases = [(calls, fault) for calls in range(count) for fault in FAULTS] + [(1, fault) for fault in DYNAMODBS]
+    return pytest.mark.parametrize(
+        ("calls", "fault"),
+        [pytest.param(calls, *fault.values, id=f"{calls}-{fault.id}", marks=fault.marks) for calls, fault in cases],
+    )
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=fault_id)
+@at_each_call(3)
 @pytest.mark.parametrize("lasts", [2, 1000])
-@pytest.mark.parametrize("calls", range(3))
 @pytest.mark.parametrize("id", [None, "k1"])
 def test_whatever_the_table_does_a_split_message_is_not_sent_twice(
     new_relay: NewRelay,
@@ -205,8 +235,7 @@ def test_whatever_the_table_does_a_split_message_is_not_sent_twice(
         assert [text[0] for text in sender.texts] == ["a", "b"]
 
 
-@pytest.mark.parametrize("fault", [THROTTLED, LOST], ids=fault_id)
-@pytest.mark.parametrize("calls", range(6))
+@at_each_call(6)
 @pytest.mark.parametrize("group", ["BOTTE_MESSAGE", "BOTTE_MESSAGE#g"])
 def test_whatever_the_table_does_for_a_moment_a_batch_is_delivered_once(
     new_relay: NewRelay,
@@ -227,8 +256,7 @@ def test_whatever_the_table_does_for_a_moment_a_batch_is_delivered_once(
     assert sender.texts == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=fault_id)
-@pytest.mark.parametrize("calls", range(4))
+@at_each_call(4)
 def test_whatever_the_table_does_for_a_moment_what_is_owed_goes_out_once(
     new_relay: NewRelay, new_outbox: NewOutbox, outbox: Outbox, table: Table, clock: Clock, calls: int, fault: Exception
 ) -> None:
@@ -241,6 +269,7 @@ def test_whatever_the_table_does_for_a_moment_what_is_owed_goes_out_once(
     assert table.statuses() == {"a": "SENT", "b": "SENT"}
 
 
+@ON_DYNAMODB
 def test_a_delivery_is_noted_as_long_as_there_is_time(
     new_relay: NewRelay, new_outbox: NewOutbox, table: Table, clock: Clock
 ) -> None:
@@ -299,6 +328,7 @@ def test_an_answer_without_a_message_may_be_a_delivery_and_is_tried_again(
     assert (row["Status"], row["Ambiguous"]) == ("PENDING", "1")
 
 
+@ON_DYNAMODB
 def test_a_message_that_telegram_took_is_told_as_delivered_where_the_table_cannot_note_it(
     new_relay: NewRelay, new_outbox: NewOutbox, clock: Clock
 ) -> None:

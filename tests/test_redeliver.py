@@ -1,4 +1,7 @@
-"""Redelivery: what is owed goes out when it is due, once, at Telegram's pace."""
+"""Redelivery: what is owed goes out when it is due, once, at Telegram's pace.
+
+One test of each kind of change that a row goes through is on DynamoDB, and what is of two processes at once.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,12 @@ from tools.dev.fake_telegram import TWIN_BOT_TOKEN, FakeTelegram
 DAY = 86_400
 PLENTY = 3600.0
 RUN = 90.0
+ON_DYNAMODB = pytest.mark.outbox("dynamodb")
+
+pytestmark = pytest.mark.outbox("memory")
 
 
+@ON_DYNAMODB
 def test_what_is_due_goes_out_the_longest_overdue_first(
     new_relay: NewRelay, outbox: Outbox, table: Table, clock: Clock
 ) -> None:
@@ -46,7 +53,9 @@ def test_a_backlog_goes_out_in_the_order_it_became_due(new_relay: NewRelay, outb
     assert sender.texts == texts
 
 
-@pytest.mark.parametrize("fault", [{"kind": "down"}, {"kind": "rate_limit", "retry_after": 100}])
+@pytest.mark.parametrize(
+    "fault", [pytest.param({"kind": "down"}, marks=ON_DYNAMODB), {"kind": "rate_limit", "retry_after": 100}]
+)
 def test_when_telegram_is_back_all_that_waited_for_it_goes_out_in_the_order_of_acceptance(
     new_relay: NewRelay, telegram: FakeTelegram, table: Table, clock: Clock, fault: dict[str, object]
 ) -> None:
@@ -166,7 +175,13 @@ def test_a_run_uses_the_whole_minute_until_the_next_one(
     assert clock() - began == pytest.approx(100, abs=5)
 
 
-@pytest.mark.parametrize("error", [Unavailable("down"), Ambiguous("lost")], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(Unavailable("down"), id="Unavailable"),
+        pytest.param(Ambiguous("lost"), id="Ambiguous", marks=ON_DYNAMODB),
+    ],
+)
 def test_what_fails_while_another_message_goes_through_is_tried_again_later(
     new_relay: NewRelay, outbox: Outbox, table: Table, clock: Clock, error: Exception
 ) -> None:
@@ -194,6 +209,7 @@ def test_where_telegram_is_away_a_run_sends_nothing_and_moves_no_row(
     assert {row["SK"]["S"]: row["DueTs"] for row in table.items()} == due
 
 
+@ON_DYNAMODB
 def test_a_refused_message_is_failed_and_the_next_ones_go_out(
     relay: Relay, outbox: Outbox, table: Table, telegram: FakeTelegram, clock: Clock
 ) -> None:
@@ -220,6 +236,7 @@ def test_a_failed_message_is_not_tried_again(
     assert table.statuses() == {"Hello": "FAILED"}
 
 
+@ON_DYNAMODB
 def test_a_failed_message_goes_out_when_an_operator_wants_it(
     relay: Relay, outbox: Outbox, telegram: FakeTelegram, table: Table, clock: Clock
 ) -> None:
@@ -244,6 +261,7 @@ def test_a_short_wait_that_telegram_asks_for_is_slept(
     assert texts(telegram.messages) == ["Hello"]
 
 
+@ON_DYNAMODB
 def test_a_long_wait_is_left_to_a_later_run_whichever_process_it_is(
     new_relay: NewRelay, outbox: Outbox, table: Table, telegram: FakeTelegram, clock: Clock
 ) -> None:
@@ -311,6 +329,7 @@ def test_it_does_not_sleep_into_its_deadline(new_relay: NewRelay, outbox: Outbox
     assert table.statuses() == {"Hello": "PENDING"}
 
 
+@ON_DYNAMODB
 def test_a_run_ends_in_time_and_the_next_one_goes_on(
     new_relay: NewRelay, outbox: Outbox, table: Table, clock: Clock
 ) -> None:
@@ -328,6 +347,7 @@ def test_a_run_ends_in_time_and_the_next_one_goes_on(
     assert sender.texts == [f"{number}" for number in range(8)]
 
 
+@ON_DYNAMODB
 def test_two_runs_at_once_send_each_message_once(
     new_relay: NewRelay, outbox: Outbox, telegram: FakeTelegram, clock: Clock
 ) -> None:
@@ -387,12 +407,14 @@ def test_a_rejected_bot_token_keeps_the_messages_and_raises_one_alarm(
     assert texts(telegram.messages) == ["Hello"]
 
 
+@ON_DYNAMODB
 def test_a_sent_row_is_kept_14_days(relay: Relay, outbox: Outbox, table: Table, clock: Clock) -> None:
     owe(outbox, "Hello", due=clock())
     relay.redeliver(deadline=clock() + RUN)
     assert float(table.row("Hello")["ExpirationTs"]) == int(clock()) + 14 * DAY
 
 
+@ON_DYNAMODB
 def test_an_id_is_free_again_when_its_row_has_expired(relay: Relay, telegram: FakeTelegram, clock: Clock) -> None:
     for text, days in (("Hello", 13), ("Hello", 1), ("Another one", 14), ("Again", 0)):
         relay.accept(Message(text=text, id="k1"), deadline=clock() + PLENTY, spare_id="unused")
@@ -400,7 +422,7 @@ def test_an_id_is_free_again_when_its_row_has_expired(relay: Relay, telegram: Fa
     assert texts(telegram.messages) == ["Hello", "Another one", "Again"]
 
 
-@pytest.mark.parametrize("has_been_deleted", [False, True])
+@pytest.mark.parametrize("has_been_deleted", [pytest.param(False, marks=ON_DYNAMODB), True])
 @pytest.mark.parametrize("partition_key", ["BOTTE_MESSAGE#s1", "BOTTE_MESSAGE#g"])
 def test_an_id_that_names_an_item_is_free_again_when_the_items_row_has_expired(
     relay: Relay,
@@ -421,7 +443,7 @@ def test_an_id_that_names_an_item_is_free_again_when_the_items_row_has_expired(
     if has_been_deleted:
         for row in table.items():
             if float(row["ExpirationTs"]["N"]) <= clock():
-                table.client.delete_item(TableName=table.name, Key={name: row[name] for name in ("PK", "SK")})
+                table.delete(row)
     relay.accept(Message(text="Hello", id="k1"), deadline=clock() + PLENTY, spare_id="unused")
     assert texts(telegram.messages) == ["Hello", "Hello"]
 
@@ -441,7 +463,7 @@ def test_an_id_stays_taken_as_long_as_its_message_is_owed(
     assert texts(telegram.messages) == ["Hello"]
 
 
-@pytest.mark.parametrize("door", ["caller", "queue"])
+@pytest.mark.parametrize("door", ["caller", pytest.param("queue", marks=ON_DYNAMODB)])
 def test_a_door_that_has_no_time_left_keeps_the_message_instead(
     new_relay: NewRelay, table: Table, clock: Clock, door: str
 ) -> None:

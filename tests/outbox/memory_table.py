@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalicelib.contract.task import to_attribute
+from chalicelib.errors import TableAnswerLost
 from chalicelib.outbox.row import Key, Row
 from chalicelib.outbox.states import Change, Check
 from chalicelib.outbox.table import PAGE, NotApplied
@@ -82,6 +83,29 @@ class MemoryTable:
                 _index(self._unsent[key.partition], (item["Place"]["S"], key), is_new=is_new)
         if new is not None:
             self.items[key] = new
+
+
+class FlakyTable:
+    """A table whose writes go as the script says: with None, and at its end, they do their work.
+
+    TableAnswerLost does its work and loses the answer; any other error is raised instead.
+    """
+
+    def __init__(self, table: MemoryTable, *script: Exception | None) -> None:
+        self._table = table
+        self.script = list(script)
+
+    def apply(self, key: Key, change: Change) -> Row:
+        error = self.script.pop(0) if self.script else None
+        if error is not None and not isinstance(error, TableAnswerLost):
+            raise error
+        row = self._table.apply(key, change)
+        if error is not None:
+            raise error
+        return row
+
+    def __getattr__(self, read: str) -> Any:
+        return getattr(self._table, read)
 
 
 def _index(entries: list[Any], entry: tuple[Any, Key], *, is_new: bool) -> None:
