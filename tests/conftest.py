@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -60,6 +60,13 @@ def in_memory(request: pytest.FixtureRequest) -> bool:
     """Whether a test has its outbox in memory."""
     mark = request.node.get_closest_marker("outbox")
     return mark is not None and mark.args == ("memory",)
+
+
+def in_memory_but(*ids: str, cases: Iterable[Any]) -> list[Any]:
+    """The cases of a test: those with these ids through the app into DynamoDB, all others with the outbox in memory."""
+    mark = pytest.mark.outbox("memory")
+    assert set(ids) <= {case.id for case in cases}
+    return [case if case.id in ids else pytest.param(*case.values, id=case.id, marks=mark) for case in cases]
 
 
 @pytest.fixture(scope="session")

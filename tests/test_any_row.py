@@ -71,11 +71,14 @@ def put_odd_rows(outbox: Outbox, table: Table, attribute: Mapping[str, Any]) -> 
     return names
 
 
-def any_id(attribute: Mapping[str, Any]) -> str:
-    return json.dumps(attribute, default=str)[:20]
+def cases(*more_marks: pytest.MarkDecorator) -> list[Any]:
+    """Each attribute in memory, and the one with most in it in DynamoDB. more_marks: of the latter."""
+    in_memory = pytest.mark.outbox("memory")
+    each = [pytest.param(attribute, id=json.dumps(attribute, default=str)[:20], marks=in_memory) for attribute in ANY]
+    return [*each, pytest.param({"L": [{"N": "1.5"}, {"B": b"x"}, {"M": {}}]}, id="in DynamoDB", marks=more_marks)]
 
 
-@pytest.mark.parametrize("attribute", ANY, ids=any_id)
+@pytest.mark.parametrize("attribute", cases())
 def test_the_state_of_any_row_can_be_asked_for(
     relay: Relay, outbox: Outbox, table: Table, attribute: Mapping[str, Any]
 ) -> None:
@@ -88,8 +91,7 @@ def test_whatever_a_row_holds_http_answers(doors: Doors, outbox: Outbox, table: 
     assert {doors.get(f"/message/{id}").status_code for id in ("Answer", "Attempts", "TelegramMessageId")} == {200}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("attribute", ANY, ids=any_id)
+@pytest.mark.parametrize("attribute", cases(pytest.mark.slow))
 def test_no_row_stops_another(
     new_relay: NewRelay, outbox: Outbox, table: Table, clock: Clock, attribute: Mapping[str, Any]
 ) -> None:

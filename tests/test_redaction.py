@@ -19,7 +19,7 @@ from chalicelib.doors.stream import Tasks
 from chalicelib.outbox.table import Outbox
 from chalicelib.settings import Parameters
 from chalicelib.telegram.bot_api import Telegram
-from tests.conftest import WEBHOOK_SECRET, NewRelay
+from tests.conftest import WEBHOOK_SECRET, NewRelay, in_memory_but
 from tests.doors import (
     Clock,
     Doors,
@@ -110,7 +110,9 @@ UNREACHABLE: list[tuple[str, Callable[[], str]]] = [
 ]
 
 
-@pytest.mark.parametrize("url", [url for _, url in UNREACHABLE], ids=[name for name, _ in UNREACHABLE])
+@pytest.mark.parametrize(
+    "url", in_memory_but("refused", cases=[pytest.param(url, id=name) for name, url in UNREACHABLE])
+)
 @pytest.mark.parametrize("with_table", [True, False], ids=["with_table", "without_table"])
 def test_wherever_telegram_is_no_door_tells_a_secret(
     new_relay: NewRelay,

@@ -117,8 +117,14 @@ LARGE: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("payload", LARGE.values(), ids=LARGE)
-@pytest.mark.parametrize("partition_key", ["BOTTE_MESSAGE#big", "BOTTE_MESSAGE#g"])
+@pytest.mark.parametrize(
+    ("partition_key", "payload"),
+    [pytest.param("BOTTE_MESSAGE#big", payload, id=name) for name, payload in LARGE.items()]
+    + [
+        pytest.param("BOTTE_MESSAGE#g", LARGE[name], id=f"{name}, in a group")
+        for name in ("foreign attribute", "raw of quotes", "id", "buttons")
+    ],
+)
 def test_an_item_near_the_limit_of_a_row_is_sent_once_or_parked_and_holds_up_nobody(
     doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock, partition_key: str, payload: Any
 ) -> None:

@@ -144,15 +144,17 @@ def check(world: World, scenario: Scenario, *, most_doubled: int) -> None:
     assert not world.tasks.items
 
 
-def check_every_call(scenario: Scenario, script: Sequence[Outcome], steps: Callable[[int, When], Steps]) -> None:
-    """Lets something happen at each call that an undisturbed process makes."""
+def check_every_call(
+    scenario: Scenario, script: Sequence[Outcome], steps: Callable[[int, When], Steps], whens: Sequence[When]
+) -> None:
+    """Lets something happen at each call that an undisturbed process makes, and after the last one."""
     world, undisturbed = World(), Steps()
     run(world, scenario, script, undisturbed)
     check(world, scenario, most_doubled=world.telegram.ambiguous)
     calls = undisturbed.done
     assert calls
     wrong = []
-    for number, when in itertools.product(range(len(calls)), WHENS):
+    for number, when in dict.fromkeys([*itertools.product(range(len(calls)), whens), (len(calls) - 1, "after")]):
         world = World()
         run(world, scenario, script, steps(number, when))
         forgot = not scenario.looks_first and (number, when) == (len(calls) - 1, "after")
@@ -169,12 +171,13 @@ def check_every_call(scenario: Scenario, script: Sequence[Outcome], steps: Calla
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS.keys())
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
 def test_a_crash_at_any_call_loses_nothing(scenario: Scenario, script: Sequence[Outcome]) -> None:
-    check_every_call(scenario, script, lambda number, when: Steps(crash_at=(number, when)))
+    """To die after a call, before its answer is seen, is to die before the next one: nothing is left but the tables."""
+    check_every_call(scenario, script, lambda number, when: Steps(crash_at=(number, when)), ["before"])
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
 def test_a_table_that_fails_at_any_call_loses_nothing(scenario: Scenario) -> None:
-    check_every_call(scenario, (), lambda number, when: Steps(fail_at=(number, when)))
+    check_every_call(scenario, (), lambda number, when: Steps(fail_at=(number, when)), WHENS)
 
 
 @pytest.mark.parametrize("when", WHENS)

@@ -104,15 +104,14 @@ def without_ports(text: str) -> str:
     return re.sub(r"127\.0\.0\.1:[0-9]+", "127.0.0.1", text)
 
 
-def test_what_is_typed_on_the_page_is_answered_in_the_chat(start_twin: StartTwin) -> None:
-    url = start_twin().url("inbox page:")
-    requests.post(f"{url}/inbox/updates", json={"text": "/echo hello"}, timeout=30).raise_for_status()
-    assert [message["text"] for message in wait_for_messages(url, 1)] == ["hello"]
-
-
-def test_sigterm_ends_it_with_status_0_and_nothing_is_left(start_twin: StartTwin) -> None:
+def test_what_is_typed_is_answered_in_the_chat_and_sigterm_ends_it_with_status_0_and_nothing_is_left(
+    start_twin: StartTwin,
+) -> None:
     twin = start_twin()
     assert len(twin.ports) == 3
+    url = twin.url("inbox page:")
+    requests.post(f"{url}/inbox/updates", json={"text": "/echo hello"}, timeout=30).raise_for_status()
+    assert [message["text"] for message in wait_for_messages(url, 1)] == ["hello"]
     status, out, err = twin.end(signal.SIGTERM)
     assert status == 0
     assert out.splitlines()[-1] == "Botte has stopped"
