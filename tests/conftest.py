@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from chalicelib.aws import DynamoTable
 from chalicelib.doors.stream import Tasks
@@ -54,6 +55,18 @@ NewRelay = Callable[..., Relay]
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)
+
+
+class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # it has no types
+    """Gives each worker whole files, and one of them all of ``clients``: these share a twin in a process of its own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "tests/clients" if file.startswith("tests/clients/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    return _ByFile(config, log)
 
 
 def in_memory(request: pytest.FixtureRequest) -> bool:
