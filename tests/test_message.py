@@ -280,7 +280,7 @@ ANY_STRING = st.text(st.characters(codec=None), max_size=30)  # lone surrogates 
 URLS = st.builds("https://{}/{}".format, st.sampled_from(["example.com", "[::1]", "1.2.3.4", "a..b"]), ANY_STRING)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(JSON | st.dictionaries(NAMES, JSON | ANY_STRING | URLS, max_size=6), st.booleans())
 @example({"text": "a", "photo": "https://[v1.a]/"}, False)
 @example({"text": "a", "photo": "https://example.com\u2100/"}, False)
@@ -318,7 +318,7 @@ MESSAGES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(MESSAGES)
 def test_a_message_comes_back_from_its_fields_as_it_was(fields: dict[str, object]) -> None:
     message = read(fields)

@@ -86,7 +86,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=40) | st.text(max_size=40) | JSON.map(json.dumps))
 def test_parsing_anything_gives_a_value_or_invalid_message(body: bytes | str) -> None:
     try:

@@ -190,13 +190,13 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(VALUES)
 def test_every_value_comes_back_from_its_attribute_value(value: object) -> None:
     assert from_attribute(to_attribute(value), "x") == value
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.recursive(
         SCALARS,
