@@ -36,6 +36,8 @@ ATTRIBUTES = st.recursive(
 @example({"TelegramMessageId": {"N": "1.5"}})
 @example({"TelegramMessageId": {"L": [{"N": "1.5"}, {"S": "x"}, 5, {"N": "1" * 400}]}})
 @example({"Answer": {"S": "[" * 200_000}})
+@example({"Message": {"S": "[" * 200_000}})
+@example({"RawBody": {"S": '{"text": "x", "deliver_at": 1e999, "chat": 5}'}})
 def test_reading_a_row_never_raises(item: dict[str, Any]) -> None:
     row = Row(item)
     for name in vars(Row):

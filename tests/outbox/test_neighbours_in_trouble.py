@@ -15,6 +15,7 @@ from chalicelib.errors import BotTokenRejected, TableUnavailable, Unavailable
 from chalicelib.outbox import states
 from chalicelib.outbox.row import Key, Row
 from chalicelib.outbox.states import Change, Content
+from chalicelib.relay import Delivered
 from chalicelib.relay.lanes import STRAYS_SECONDS
 from tests.doors import queue_record
 from tests.outbox.memory_table import MemoryTable
@@ -48,21 +49,20 @@ class Hot(MemoryTable):
 
 
 class PagedTasks(TasksInMemory):
-    """A task table that gives fifty items a second, to a scan that fails at one of them if it is told to."""
+    """A task table that gives fifty items a second, by their keys, to a scan that fails after one if it is told to."""
 
-    fails_at: int | None = None
+    fails_after: str | None = None
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        answer = super().call(operation, **arguments)
-        if operation == "scan":
-            self.clock.sleep(1.0)
-            start = arguments.get("ExclusiveStartKey", 0)
-            if start == self.fails_at:
-                raise THROTTLED
-            end = start + 50
-            more = {"LastEvaluatedKey": end} if end < len(answer["Items"]) else {}
-            return {"Items": answer["Items"][start:end], **more}
-        return answer
+        if operation != "scan":
+            return super().call(operation, **arguments)
+        self.clock.sleep(1.0)
+        start = arguments.get("ExclusiveStartKey", ("", ""))
+        if start[1] == self.fails_after:
+            raise THROTTLED
+        keys = [key for key in sorted(self.items) if key > start]
+        more = {"LastEvaluatedKey": keys[49]} if len(keys) > 50 else {}
+        return {"Items": [self.items[key] for key in keys[:50]], **more}
 
 
 def since(place: Place, began: float) -> dict[str, float]:
@@ -151,7 +151,9 @@ def test_a_partition_that_cannot_be_read_costs_a_run_a_few_seconds_once() -> Non
     table = Hot()
     place = Place(table)
     for number in range(30):
-        place.stream(image(f"hot {number}", f"{number:02d}", "hot", deliver_at=str(int(place.clock()) + 60)))
+        item = image(f"hot {number}", f"{number:02d}", "hot")
+        item["Payload"]["M"]["deliver_at"] = {"N": f"{place.clock() + 60:.0f}"}
+        place.stream(item)
     place.clock.sleep(61)
     place.owe("goes")
     table.hot.add("GROUP#BOTTE_MESSAGE#hot")
@@ -222,13 +224,53 @@ def test_a_sweep_that_fails_on_its_way_forgets_nothing() -> None:
         tasks.put(image(f"{number}", f"{number:02d}"))
     place.sweep()
     place.clock.sleep(SWEEP_SECONDS)
-    tasks.fails_at = 50
+    tasks.fails_after = "49"
     with pytest.raises(TableUnavailable):
         place.sweep()
-    tasks.fails_at = None
+    tasks.fails_after = None
     place.clock.sleep(SWEEP_SECONDS)
     place.sweep()
     assert not tasks.items
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+def test_a_sweep_over_several_runs_keeps_the_order_of_groups_that_could_not_be_written(groups: int) -> None:
+    table = Hot()
+    place = Place(table, tasks=PagedTasks())
+    names = [f"g{number}" for number in range(groups)]
+    for group in names:
+        for number in range(600 // groups):
+            place.tasks_table.put(image(f"{group} {number:03d}", f"{number:03d}", group))
+    for _ in range(3):
+        place.sweep()
+        place.clock.sleep(MINUTE)
+    place.clock.sleep(SWEEP_SECONDS)
+    table.hot = {f"GROUP#BOTTE_MESSAGE#{group}" for group in names}
+    with pytest.raises(TableUnavailable):
+        place.sweep()
+    table.hot.clear()
+    for _ in range(40):
+        place.run()
+        place.sweep()
+    for group in names:
+        came = [text for text in place.telegram.texts if text.startswith(f"{group} ")]
+        assert came == [f"{group} {number:03d}" for number in range(600 // groups)]
+
+
+def test_a_sweep_takes_what_lay_there_for_a_quarter_of_an_hour_also_after_a_slow_one() -> None:
+    place = Place(tasks=PagedTasks())
+    for number in range(9000):
+        place.tasks_table.put({**image("", f"{number:04d}"), "TaskId": {"S": "ANOTHER"}})
+    for minute in range(15):  # the scan takes three minutes, ten seconds in each run
+        place.sweep()
+        if minute == 12:
+            place.tasks_table.put(image("late", "x"))
+        place.clock.sleep(MINUTE)
+    put = place.clock() - 2 * MINUTE
+    while not place.telegram.texts:
+        place.sweep()
+        place.clock.sleep(MINUTE)
+    assert place.clock() - put >= SWEEP_SECONDS
 
 
 def test_the_id_of_a_message_for_an_unknown_chat_is_delivered_once_however_often_it_came() -> None:
@@ -256,6 +298,82 @@ def test_what_was_parked_without_a_look_at_its_id_is_delivered_once() -> None:
         place.redrive(f"request-{number}")
     place.run()
     assert place.telegram.texts == ["once"]
+    message = Message(text="once", id="x-1")
+    again = place.relay.accept(message, deadline=place.clock() + MINUTE, spare_id="spare")
+    assert isinstance(again, Delivered)
+    assert place.telegram.texts == ["once"]
+
+
+def test_a_copy_of_a_message_that_is_parked_under_its_id_is_not_called_sent() -> None:
+    place = Place(chats={"default": 1})
+    body = {"text": "once", "id": "x-1", "chat": "later"}
+    place.relay.take(read_queue([queue_record(json.dumps(body), "queued-1")]), deadline=place.clock() + MINUTE)
+    place.relay.park("request-1", json.dumps(body), ValueError("refused"))
+    place.chats["later"] = 3
+    place.relay = place.cold_relay()
+    place.redrive("request-1")
+    place.run()
+    assert [row.status for row in place.table.scan() if row.status] == ["FAILED", "FAILED"]
+    place.redrive("x-1")
+    place.run()
+    assert place.telegram.texts == ["once"]
+
+
+def test_what_was_parked_as_its_id_is_anothers_arrives_when_it_is_redriven() -> None:
+    place = Place()
+    for number, text in enumerate(("one", "two")):
+        records = [queue_record(json.dumps({"text": text, "id": "x"}), f"queued-{number}")]
+        place.relay.take(read_queue(records), deadline=place.clock() + MINUTE)
+    assert place.telegram.texts == ["one"]
+    place.redrive("queued-1")
+    place.run()
+    assert place.telegram.texts == ["one", "two"]
+
+
+def test_a_message_of_a_group_for_an_unknown_chat_arrives_once_though_its_record_comes_again() -> None:
+    place = Place(chats={"default": 1})
+    item = image("once", "1", "g", chat="later")
+    item["Payload"]["M"]["id"] = {"S": "x-1"}
+    place.stream(item)
+    status = place.relay.status("x-1")
+    assert status is not None
+    assert status["status"] == "FAILED"
+    place.chats["later"] = 3
+    place.relay = place.cold_relay()
+    (row,) = [row for row in place.table.scan() if row.status]
+    place.table.apply(row.key, states.redrive(row, now=place.clock()))
+    place.run()
+    place.stream(item)
+    place.run()
+    assert place.telegram.texts == ["once"]
+
+
+@pytest.mark.parametrize(("count", "least"), [(1, 30), (4, 25)])
+def test_chats_that_hang_leave_a_busy_one_half_of_each_run(count: int, least: int) -> None:
+    hanging = {f"chat {number}": 10 + number for number in range(count)}
+    place = Place(chats={**CHATS, **hanging})
+    place.telegram.hanging, place.telegram.seconds = set(hanging), 0.1
+    for chat in hanging:
+        place.owe(f"{chat} old", chat)
+        place.owe(f"{chat} older", chat)
+    place.run()
+    for number in range(500):
+        place.owe(f"busy {number}")
+    for _ in range(3):
+        place.run()
+    assert len(place.telegram.came) >= 3 * least
+
+
+def test_chats_that_are_told_to_wait_for_seconds_leave_a_busy_one_its_pace() -> None:
+    waiting = {f"chat {number}": 10 + number for number in range(4)}
+    place = Place(chats={**CHATS, **waiting})
+    place.telegram.errors = {chat: Unavailable("429", retry_after=3.0) for chat in waiting}
+    for chat in waiting:
+        place.owe(f"{chat} waits", chat)
+    for number in range(100):
+        place.owe(f"busy {number}")
+    place.run()
+    assert len(place.telegram.came) > 50
 
 
 def test_many_chats_that_are_configured_no_more_take_no_run_for_themselves() -> None:

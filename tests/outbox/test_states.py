@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chalicelib.contract.message import Message
 from chalicelib.outbox import states
@@ -183,29 +180,5 @@ def test_of_an_answer_that_is_too_long_what_names_the_message_stays() -> None:
     table = row_in("SENDING")
     row = table.apply(KEY, states.sent(LEASE, Progress(message_ids=(1,), answer=answer), now=NOW))
     assert row.progress.result == {"message_id": 1, "date": 2}
-
-
-VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.binary(max_size=5)),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["S", "N", "L", "M"]), inner, max_size=2)
-    ),
-    max_leaves=5,
-)
-TYPED = st.dictionaries(st.sampled_from(["S", "N", "BOOL", "NULL", "B", "L", "M", "SS"]), VALUES, max_size=2)
-NUMBERS = st.sampled_from(["1.5", "1e400", "-1", "nan", "x", "", "9" * 400]).map(lambda number: {"N": number})
-NESTED = st.sampled_from(["[" * 200_000, '{"a":' * 10_000, "[]", "null", "{"]).map(lambda text: {"S": text})
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(["PK", "SK", *ATTRIBUTES, "Touched", "NotBefore"]), TYPED | NUMBERS | NESTED | VALUES
-    )
-)
-def test_reading_a_row_never_raises(item: dict[str, Any]) -> None:
-    row = Row(item)
-    for name in dir(Row):
-        if not name.startswith("_") and isinstance(getattr(Row, name), property):
-            getattr(row, name)
     row.is_over(NOW)
     json.dumps(row.progress.result)

@@ -44,6 +44,7 @@ class Tasks:
         self._scan: Iterator[Item] | None = None
         self._seen: set[Key] = set()
         self._lay_there: set[Key] = set()
+        self._untaken: set[str] = set()  # groups of which a task was given, and not taken: those behind it wait
 
     def read_stream(self, records: Iterable[Item]) -> Iterator[Entry]:
         """The tasks that were put into the table. One that was put over another is read like any other."""
@@ -64,39 +65,43 @@ class Tasks:
         if self._scan is None:
             if now < self._swept_ts + SWEEP_SECONDS:
                 return
-            self._scan, self._swept_ts = pages(self._table.call, "scan", ConsistentRead=True), now
+            self._scan = pages(self._table.call, "scan", ConsistentRead=True)
             self._lay_there, self._seen = self._seen, set()
+            self._untaken.clear()
         try:
             for item in self._scan:  # in each partition by their sort keys
                 if is_task(item):
                     entry = self._entry(item, " " + item["SK"]["S"][:_MAX_SWEPT_CHARACTERS])
                     self._seen.add(entry.record)
-                    if entry.record in self._lay_there:
+                    if entry.record in self._lay_there and entry.group not in self._untaken:
                         _log.warning("a task that no stream brought", extra={"id": item["SK"]["S"]})
+                        self._untaken.update([] if entry.group is None else [entry.group])
                         yield entry
                 if self._clock() > now + MAX_SWEEP_SECONDS:
                     return
         except TableUnavailable:
             self._seen |= self._lay_there  # those that were not reached
-            self._scan = None
+            self._scan, self._swept_ts = None, self._clock()
             raise
-        self._scan = None
+        self._scan, self._swept_ts = None, self._clock()
 
     def _entry(self, item: Item, sequence: str) -> Entry:
         partition, sort = item["PK"]["S"], item["SK"]["S"]
         is_alone = partition == GROUP_PREFIX + sort
         group = partition if partition.startswith(GROUP_PREFIX) and not is_alone else None
+        record = Key.of_record(partition, sort, _content(item), group=group)
         return Entry(
-            Key.of_record(partition, sort, _content(item), group=group),
+            record,
             sort if is_alone and is_id(sort) else None,
             partial(_read_item, item),
             _raw(item),
             sequence=None if group is None else sequence,
-            forget=partial(self._forget, item),
+            forget=partial(self._forget, item, record.partition),
         )
 
-    def _forget(self, item: Item) -> None:
+    def _forget(self, item: Item, group: str) -> None:
         """Deletes a task, unless another was put over it. If that fails, a sweep finds it, and the outbox knows it."""
+        self._untaken.discard(group)
         tests = [f"{name} = :{name}" if name in item else f"attribute_not_exists({name})" for name in _CONTENT]
         values = {f":{name}": item[name] for name in _CONTENT if name in item}
         try:

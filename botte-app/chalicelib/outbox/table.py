@@ -25,11 +25,15 @@ MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.1, 2.0
 
 
 class NotApplied(Exception):
-    """The row is not in a state from which the event leads; ``row`` is what is there."""
+    """The row is not in a state from which the event leads; ``row`` is what is there.
 
-    def __init__(self, row: Row) -> None:
+    body_hash: of the message that the key names.
+    """
+
+    def __init__(self, row: Row, body_hash: str | None = None) -> None:
         super().__init__(row.status)
         self.row = row
+        self.body_hash = body_hash or row.body_hash
 
 
 class Counts(NamedTuple):
@@ -102,13 +106,13 @@ class Outbox:
         try:
             return self.apply(key, change(content), until=until)
         except NotApplied as known:
-            gone = known.row.owner
+            gone, body_hash = known.row.owner, known.body_hash
             if gone is None:
                 raise
         # An id that a row only reserves is free again when its message's own row is over.
         owner = self.get(gone)
         if owner is not None and not owner.is_over(content.accepted):
-            raise NotApplied(owner)
+            raise NotApplied(owner, body_hash)
         return self.apply(key, change(content._replace(gone=gone)), until=until)
 
     def reserve(self, id: str, owner: Key, content: Content) -> None:

@@ -18,7 +18,7 @@ from ..errors import (
     Unavailable,
 )
 from ..outbox import states
-from ..outbox.row import Key, Row
+from ..outbox.row import Key
 from ..outbox.states import Change, Content
 from ..outbox.table import NotApplied, Outbox
 from ..telegram.delivery import Delivery
@@ -59,6 +59,7 @@ class Acceptance:
         Raises InvalidMessage (unknown chat), Refused, IdReused, MessageInFlight; and Unavailable where nothing was
         accepted, because the outbox cannot be reached either.
         """
+        self._notes.try_again()
         try:
             self._chats.id(message.chat)
         except Refused as error:
@@ -128,9 +129,9 @@ class Acceptance:
         try:
             claim = self._attempts.claim(key, content, message)
         except NotApplied as known:
-            resumed = self._resume(known.row, content)
+            resumed = self._resume(known, content)
             if resumed is None:
-                return self._answer_known(known.row, key, content)
+                return self._answer_known(known, key, content)
             claim = resumed
         except TableAnswerLost:
             raise  # it may be claimed: then it is sent when the lease is over
@@ -146,13 +147,14 @@ class Acceptance:
             raise Refused(outcome.reason)
         return outcome or Accepted(key.sort)
 
-    def _resume(self, row: Row, content: Content) -> Claim | None:
+    def _resume(self, known: NotApplied, content: Content) -> Claim | None:
         """Takes a message that is asked for again, and is due; one of a group has to wait for its group.
 
         One that may have arrived is left to the schedule, which gives it up in the end.
         """
+        row = known.row
         is_due = row.owes and row.due_ts is not None and row.due_ts <= content.accepted and not row.ambiguous
-        if row.body_hash != content.body_hash or not is_due or row.sequence is not None:
+        if known.body_hash != content.body_hash or not is_due or row.sequence is not None:
             return None
         return self._attempts.reclaim(row)
 
@@ -162,12 +164,13 @@ class Acceptance:
         try:
             self._outbox.add(key, content, change, until=until)
         except NotApplied as known:
-            return self._answer_known(known.row, key, content)
+            return self._answer_known(known, key, content)
         return Accepted(key.sort)
 
-    def _answer_known(self, row: Row, key: Key, content: Content) -> Delivered | Accepted:
+    def _answer_known(self, known: NotApplied, key: Key, content: Content) -> Delivered | Accepted:
         """The answer to a message whose id is known already."""
-        if row.body_hash != content.body_hash:
+        row = known.row
+        if known.body_hash != content.body_hash:
             raise IdReused("names another message already: a new message needs a new id")
         if row.status == "SENT":
             return Delivered(row.progress.result)

@@ -12,7 +12,7 @@ from ..outbox.row import Key, Row
 from ..outbox.states import Content, Lease
 from ..outbox.table import NotApplied, Outbox
 from ..telegram.delivery import Delivery, Progress
-from .courier import Courier, Interrupted
+from .courier import MAX_SLEEP_SECONDS, Courier, Interrupted
 from .groups import Groups
 from .notes import Notes
 from .outcome import Claim, Delivered, Parked, log_outcome
@@ -52,16 +52,17 @@ class Attempts:
         row = self._outbox.add(key, content, lambda content: states.claim(content, lease))
         return self._claimed(row, lease, message)
 
-    def reclaim(self, row: Row) -> Claim | None:
+    def reclaim(self, row: Row, *, until: float | None = None) -> Claim | None:
         """Takes a row that is due, to send it once more; None if it is not due any more, or somebody else has it.
 
-        A row that cannot be read is parked: it would be the same the next time.
+        A row that cannot be read is parked: it would be the same the next time. until: as in ``Outbox.apply``.
         """
         if row.key in self._notes:
             return None
         lease = self._lease()
         try:
-            claimed = self._outbox.apply(row.key, states.reclaim(lease, now=self._clock(), place=row.sequence))
+            change = states.reclaim(lease, now=self._clock(), place=row.sequence)
+            claimed = self._outbox.apply(row.key, change, until=until)
         except NotApplied:
             return None
         try:
@@ -83,19 +84,26 @@ class Attempts:
         try:
             self._outbox.reserve(claim.message.id, claim.key, content)
         except NotApplied as known:
-            if known.row.body_hash == content.body_hash:
-                self._notes.make(claim.key, states.sent(claim.lease, known.row.progress, now=self._clock()))
-            else:
+            if known.body_hash != content.body_hash:
+                if claim.group is None:
+                    return True  # it was parked for that, and is wanted all the same: it goes without its id
                 self.fail(claim, "id: names another message already")
+            elif known.row.status == "FAILED":
+                self.fail(claim, f"id: names a message that is parked already: {known.row.last_error}")
+            else:
+                self._notes.make(claim.key, states.sent(claim.lease, known.row.progress, now=self._clock()))
             return False
         return True
 
-    def send(self, claim: Claim, deadline: float) -> Delivered | Parked | None:
-        """Sends a claimed message, and notes how it ended; None if it is to be put back, ``claim.error`` tells why."""
+    def send(self, claim: Claim, deadline: float, *, patience: float = MAX_SLEEP_SECONDS) -> Delivered | Parked | None:
+        """Sends a claimed message, and notes how it ended; None if it is to be put back, ``claim.error`` tells why.
+
+        deadline, patience: as in ``Courier.carry``.
+        """
         if claim.row.ambiguous >= MAX_MEDIA_ANSWERS_LOST:
             claim.delivery.send_media_as_link()
         try:
-            self._courier.carry(claim.delivery, deadline=deadline)
+            self._courier.carry(claim.delivery, deadline=deadline, patience=patience)
         except Refused as error:
             return self.fail(claim, error.reason)
         except Unavailable as error:

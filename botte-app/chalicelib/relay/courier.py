@@ -95,8 +95,8 @@ class Courier:
             pass  # it is there, and says so
         return True
 
-    def carry(self, delivery: Delivery, *, deadline: float) -> None:
-        """Sends what is left of a delivery. It sleeps as long as Telegram asked to wait, if that is 5 s or less.
+    def carry(self, delivery: Delivery, *, deadline: float, patience: float = MAX_SLEEP_SECONDS) -> None:
+        """Sends what is left of a delivery. It sleeps as long as Telegram asks to wait, up to ``patience`` seconds.
 
         Raises Refused or Unavailable; ``delivery.progress`` tells how far it came.
         """
@@ -112,7 +112,7 @@ class Courier:
             wait = self._not_before.get(name, 0.0) - self._clock()
             if wait > 0:
                 slept += wait
-                if slept > MAX_SLEEP_SECONDS:
+                if slept > patience:
                     raise Unavailable("Telegram asked to wait", retry_after=wait)
                 if not self.has_time(deadline - wait):
                     raise Interrupted("no time left to wait for Telegram")
@@ -120,9 +120,6 @@ class Courier:
             try:
                 delivery.run(_InTime(self._sender, may_begin), chat_id)
                 return
-            except BotTokenRejected as error:
-                self._alarm(error)
-                raise
             except Unavailable as error:
                 if error.retry_after is None:
                     raise

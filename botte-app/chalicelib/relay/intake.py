@@ -20,7 +20,7 @@ from .groups import Groups
 from .notes import Notes
 
 MAX_CHAT_SECONDS = 5.0  # of a batch; what else it has for this chat is left to redeliver
-MAX_STUCK = 3  # entries of a batch that the outbox does not take, five seconds each; then it takes none
+MAX_FAILURES = 3  # entries of a batch that the outbox does not take, five seconds each; then it takes none
 MAX_BATCH_SECONDS = 30.0  # the same for all chats: a function's minute has to be enough for the rest of the batch
 
 _log = logging.getLogger("botte.relay")
@@ -43,10 +43,15 @@ class Entry:
     sequence: str | None = None
     forget: Callable[[], None] = lambda: None
 
+    @property
+    def group(self) -> str | None:
+        """The partition of its group, if it belongs to one."""
+        return None if self.sequence is None else self.record.partition
+
     def key(self, id: str | None) -> Key:
         """The row of the message, if it has this id."""
         named = id or self.name
-        return self.record if named is None or self.sequence is not None else Key.of_id(named)
+        return self.record if named is None or self.group is not None else Key.of_id(named)
 
 
 class Intake:
@@ -76,24 +81,24 @@ class Intake:
         the batch again. Those of other groups were taken all the same, unless too many could not be.
         """
         spent: dict[str, float] = {}
-        stuck: list[str] = []
-        failure: TableUnavailable | None = None
+        stuck: set[str] = set()
+        failures: list[TableUnavailable] = []
         try:
             for entry in entries:
-                if entry.sequence is not None and entry.record.partition in stuck:
+                if entry.group in stuck:
                     continue
                 try:
                     self._take_or_park(entry, deadline, spent)
                     entry.forget()
                 except TableUnavailable as error:
-                    failure = error
-                    stuck.append(entry.record.partition)
-                    if len(stuck) >= MAX_STUCK:
+                    failures.append(error)
+                    if len(failures) >= MAX_FAILURES:
                         break
+                    stuck.update([] if entry.group is None else [entry.group])
         finally:
             self._notes.catch_up(deadline)
-        if failure is not None:
-            raise failure
+        if failures:
+            raise failures[0]
 
     def _take_or_park(self, entry: Entry, deadline: float, spent: dict[str, float]) -> None:
         try:
@@ -116,17 +121,16 @@ class Intake:
             self._check_chat(message)
             if content.turn > now:
                 self._outbox.add(key, content, states.wait)
-                if message.id is not None and entry.sequence is not None:
-                    with suppress(NotApplied):  # at its turn the message finds that the id names another one
-                        self._outbox.reserve(message.id, key, content)
+                self._reserve_id(message.id, entry, key, content)
                 return
             claim = self._attempts.claim(key, content, message)
         except NotApplied as known:
-            if known.row.body_hash != content.body_hash:
-                self._park(entry, entry.name, content, "id: names another message already")
+            if known.body_hash != content.body_hash:
+                self._park(entry, entry.key(None), content, "id: names another message already")
             return
         except Refused as error:
-            self._park(entry, message.id or entry.name, content, error.reason)
+            self._park(entry, key, content, error.reason)
+            self._reserve_id(message.id, entry, key, content)
             return
         if not self._attempts.reserve_id(claim):
             return
@@ -145,17 +149,22 @@ class Intake:
         with suppress(Unavailable):
             self._chats.id(message.chat)
 
-    def _park_raw(self, entry: Entry, reason: str) -> None:
-        content = Content.of_bad_input(entry.raw, self._clock())
-        self._park(entry, entry.name, content, reason, entry.raw)
+    def _reserve_id(self, id: str | None, entry: Entry, key: Key, content: Content) -> None:
+        if id is not None and entry.group is not None:
+            with suppress(NotApplied):  # at its turn the message finds that the id names another one
+                self._outbox.reserve(id, key, content)
 
-    def _park(self, entry: Entry, name: str | None, content: Content, reason: str, raw: str | None = None) -> None:
-        """Keeps a message that will not be delivered: under its name, or where that is another's, its record's."""
-        _log.warning("parked", extra={"id": name or entry.record.sort, "reason": reason})
-        for key in (*([] if name is None else [Key.of_id(name)]), entry.record.alone):
+    def _park_raw(self, entry: Entry, reason: str) -> None:
+        key = entry.record.alone if entry.group is not None else entry.key(None)
+        self._park(entry, key, Content.of_bad_input(entry.raw, self._clock()), reason, entry.raw)
+
+    def _park(self, entry: Entry, key: Key, content: Content, reason: str, raw: str | None = None) -> None:
+        """Keeps a message that will not be delivered: under its key, or where that is another's, its record's."""
+        _log.warning("parked", extra={"id": key.sort, "reason": reason})
+        for place in dict.fromkeys((key, entry.record.alone)):
             try:
-                self._outbox.add(key, content, lambda new: states.park(new, error=reason, raw=raw))
+                self._outbox.add(place, content, lambda new: states.park(new, error=reason, raw=raw))
             except NotApplied as known:
-                if known.row.body_hash != content.body_hash:
+                if known.body_hash != content.body_hash:
                     continue
             return  # parked, or the same record again

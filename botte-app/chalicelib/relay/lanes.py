@@ -13,6 +13,7 @@ from ..outbox.table import PAGE, Outbox
 from ..telegram.bot_api import call_seconds
 from .outcome import Claim
 
+SHARE = 2  # so much longer than a call that may hang the other lanes go on before it
 MAX_FAILURES_IN_FRONT = 10  # of the oldest; then those that never failed are tried before it
 STRAYS_SECONDS = 900.0
 MAX_STRAYS = 50  # lanes that are read in a run beside the configured ones
@@ -26,7 +27,8 @@ class Lane:
 
     next: what comes next; None at the end. is_alive: whether a message went through in this run. suspects: those that
     failed while none did. A message that failed in an earlier run is passed over until one goes through, or no other
-    is left. spent: how many seconds of the run it has had, of its waits and its calls; took: how many its last turn.
+    is left. spent: how many seconds of the run it has had, of its waits and its calls, or is held back for; took: how
+    many its last call.
     """
 
     def __init__(self, chat: str, due: Iterator[Row]) -> None:
@@ -41,17 +43,16 @@ class Lane:
         self._load()
         self._has_tried_enough = any(row.failures >= MAX_FAILURES_IN_FRONT for _, _, row in self._ahead)
         self.next = self._take()
-        # Where messages failed before, the next call may hang as well: the others go first.
-        has_failed = self._has_tried_enough or (self.next is not None and self.next.failures > 0)
-        self.spent = self.took = call_seconds("sendMessage") if has_failed else 0.0
+        self.has_failed = self._has_tried_enough or (self.next is not None and self.next.failures > 0)
+        self.spent = self.took = 0.0
 
     def advance(self) -> None:
         self.next = self._take()
 
-    def rest(self) -> list[Row]:
-        """What comes next, and what is known to come after it: at most a page."""
+    def leave(self) -> Iterator[Row]:
+        """Gives what comes next, and after it, as far as the next page; after that the lane gives nothing more."""
         ahead = [row for _, _, row in self._ahead]
-        return [row for row in (self.next, *ahead, *islice(self._due, PAGE)) if row is not None]
+        return (row for row in (self.next, *ahead, *islice(self._due, PAGE)) if row is not None)
 
     def push(self, row: Row, turn: float) -> None:
         """Has a row come once more, at its turn (epoch seconds)."""
@@ -87,14 +88,22 @@ class Lane:
 
 
 def due_lanes(outbox: Outbox, chats: Iterable[str], now: float) -> list[Lane]:
-    """The lanes in which something is due now (epoch seconds)."""
+    """The lanes in which something is due now (epoch seconds).
+
+    Where messages failed before, the next call may hang as well: those come after the others, and one after the other,
+    so that the others have most of the run.
+    """
     lanes = []
     for chat in chats:
         try:
             lanes.append(Lane(chat, outbox.due(chat, now)))
         except TableUnavailable as error:  # noqa: PERF203 - each chat by itself
             _log.error("a chat cannot be worked on", extra={"chat": chat, "reason": error.reason})
-    return [lane for lane in lanes if lane.next is not None]
+    lanes = [lane for lane in lanes if lane.next is not None]
+    hang = call_seconds("sendMessage")
+    for number, lane in enumerate((lane for lane in lanes if lane.has_failed), start=1):
+        lane.spent, lane.took = SHARE * number * hang, hang
+    return lanes
 
 
 def choose_lane(lanes: Sequence[Lane], now: float, free_ts: Callable[[str], float]) -> Lane:

@@ -19,6 +19,8 @@ from .notes import Notes
 from .outcome import Claim, Delivered, log_outcome
 
 RUN_SECONDS = 60.0  # until the next run begins
+MAX_LEAVE_SECONDS = 5.0
+MAX_STUCK = 3  # partitions for which a run is patient, five seconds each
 
 _log = logging.getLogger("botte.relay")
 
@@ -93,22 +95,24 @@ class Redelivery:
             began = self._clock()
             if not self._work_on(lane, deadline):
                 return
-            lane.took = self._clock() - began
-            lane.spent += lane.took
+            lane.spent += self._clock() - began
+            lane.took = max(0.0, self._clock() - began - wait)
             if lane.next is not None:
                 lanes.append(lane)
 
     def _work_on(self, lane: Lane, deadline: float) -> bool:
         """Sends what comes next in a lane; whatever it raises, the others go on. False when Telegram is away."""
+        if lane.next is None:
+            return True
         entry, is_there = lane.next, True
         try:
-            if entry is not None and entry.key.partition not in self._stuck:
+            if entry.key.partition not in self._stuck:
                 is_there = self._deliver(lane, entry, deadline)
         except TableUnavailable as error:
-            _log.error("a message cannot be taken", extra={"id": entry and entry.key.sort, "reason": error.reason})
-            self._stuck.update([] if entry is None else [entry.key.partition])
+            _log.error("a message cannot be taken", extra={"id": entry.key.sort, "reason": error.reason})
+            self._stuck.add(entry.key.partition)
         except Exception:
-            _log.error("internal error", exc_info=True, extra={"id": entry and entry.key.sort})
+            _log.error("internal error", exc_info=True, extra={"id": entry.key.sort})
         try:
             lane.advance()
         except TableUnavailable as error:
@@ -118,10 +122,13 @@ class Redelivery:
 
     def _leave(self, lanes: list[Lane]) -> None:
         """Leaves lanes that have to wait, but has no group wait there whose next message is for another chat."""
+        ends = self._clock() + MAX_LEAVE_SECONDS
         for lane in lanes:
-            with suppress(TableUnavailable):
-                for entry in lane.rest():
-                    if entry.key.is_group:
+            for entry in lane.leave():
+                if self._clock() >= ends:
+                    return
+                if entry.key.is_group and entry.key.partition not in self._stuck:
+                    with suppress(TableUnavailable):
                         self._groups.find_head(entry, lane.chat)
 
     def _deliver(self, lane: Lane, entry: Row, deadline: float) -> bool:
@@ -131,7 +138,7 @@ class Redelivery:
             return True
         if self._attempts.reserve_id(claim):
             self._sleep(max(0.0, self._courier.free_ts(lane.chat) - self._clock()))
-            outcome = self._attempts.send(claim, deadline)
+            outcome = self._attempts.send(claim, deadline, patience=0.0)  # where a chat waits, the others go on
             if outcome is None:
                 return self._blame.judge(lane, entry, claim, deadline)
             if isinstance(outcome, Delivered) and not lane.is_alive:
@@ -148,7 +155,8 @@ class Redelivery:
     def _claim(self, lane: Lane, entry: Row) -> Claim | None:
         """Takes a message, or the next of a group; one of another lane, or that is not next, is left to its turn."""
         row = self._groups.find_head(entry, lane.chat) if entry.key.is_group else entry
-        claim = None if row is None else self._attempts.reclaim(row)
+        until = None if len(self._stuck) < MAX_STUCK else self._clock()
+        claim = None if row is None else self._attempts.reclaim(row, until=until)
         if claim is None or entry.key.is_group or (claim.message.chat == lane.chat and self._groups.is_next(claim)):
             return claim
         self._attempts.put_back(claim)
