@@ -37,11 +37,13 @@ SHORTER: Mapping[str, Mapping[str, float]] = {  # in production:
     "relay.courier": {
         "MAX_SLEEP_SECONDS": 1.5,  # 5
         "NOTE_SECONDS": 0.5,  # 2
-        "PRIVATE_CHAT_INTERVAL_SECONDS": 0.01,  # 1
-        "GROUP_CHAT_INTERVAL_SECONDS": 0.02,  # 3
     },
-    "relay.redelivery": {
-        "RUN_SECONDS": 3.0,  # 60
+    "relay.chats": {
+        "PRIVATE_INTERVAL_SECONDS": 0.01,  # 1
+        "GROUP_INTERVAL_SECONDS": 0.02,  # 3
+    },
+    "relay.redelivery": {"RUN_SECONDS": 3.0},  # 60
+    "relay.blame": {
         "MIN_BACKOFF_SECONDS": 0.3,  # 5
         "MAX_BACKOFF_SECONDS": 3.0,  # 900
     },

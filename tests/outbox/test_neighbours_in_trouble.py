@@ -16,7 +16,7 @@ from chalicelib.outbox import states
 from chalicelib.outbox.row import Key, Row
 from chalicelib.outbox.states import Change, Content
 from chalicelib.relay import Delivered
-from chalicelib.relay.lanes import STRAYS_SECONDS
+from chalicelib.relay.strays import STRAYS_SECONDS
 from tests.doors import queue_record
 from tests.outbox.memory_table import MemoryTable
 from tests.outbox.place import CHATS, MINUTE, Place
@@ -395,3 +395,20 @@ def test_many_chats_that_are_configured_no_more_take_no_run_for_themselves() -> 
     for _ in range(80):
         place.run()
     assert not [row for row in place.table.scan() if row.owes]
+
+
+def test_a_page_that_cannot_be_read_when_a_held_lane_is_left_ends_no_run() -> None:
+    class OnePage(MemoryTable):
+        def due(self, chat: str, by: float) -> Iterator[Row]:
+            for number, row in enumerate(super().due(chat, by)):
+                if number == 2:
+                    raise THROTTLED
+                yield row
+
+    place = Place(OnePage())
+    place.telegram.errors = {"default": Unavailable("429", retry_after=600.0)}
+    for number in range(3):
+        place.owe(f"{number}")
+    place.owe("goes", "other")
+    place.run()
+    assert place.telegram.texts == ["goes"]

@@ -10,7 +10,7 @@ from chalicelib.contract.message import Message
 from chalicelib.errors import TableUnavailable, Unavailable, WriteRefused
 from chalicelib.outbox.row import Key, Row
 from chalicelib.outbox.states import Change
-from chalicelib.relay.lanes import STRAYS_SECONDS
+from chalicelib.relay.strays import STRAYS_SECONDS
 from tests.outbox.memory_table import MemoryTable
 from tests.outbox.place import MINUTE, Place
 from tests.outbox.steps import TasksInMemory

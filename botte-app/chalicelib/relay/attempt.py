@@ -12,7 +12,7 @@ from ..outbox.row import Key, Row
 from ..outbox.states import Content, Lease
 from ..outbox.table import NotApplied, Outbox
 from ..telegram.delivery import Delivery, Progress
-from .courier import MAX_SLEEP_SECONDS, Courier, Interrupted
+from .courier import Courier, Interrupted
 from .groups import Groups
 from .notes import Notes
 from .outcome import Claim, Delivered, Parked, log_outcome
@@ -95,15 +95,15 @@ class Attempts:
             return False
         return True
 
-    def send(self, claim: Claim, deadline: float, *, patience: float = MAX_SLEEP_SECONDS) -> Delivered | Parked | None:
+    def send(self, claim: Claim, deadline: float, *, may_sleep: bool = True) -> Delivered | Parked | None:
         """Sends a claimed message, and notes how it ended; None if it is to be put back, ``claim.error`` tells why.
 
-        deadline, patience: as in ``Courier.carry``.
+        deadline, may_sleep: as in ``Courier.carry``.
         """
         if claim.row.ambiguous >= MAX_MEDIA_ANSWERS_LOST:
             claim.delivery.send_media_as_link()
         try:
-            self._courier.carry(claim.delivery, deadline=deadline, patience=patience)
+            self._courier.carry(claim.delivery, deadline=deadline, may_sleep=may_sleep)
         except Refused as error:
             return self.fail(claim, error.reason)
         except Unavailable as error:

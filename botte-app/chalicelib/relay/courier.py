@@ -95,8 +95,8 @@ class Courier:
             pass  # it is there, and says so
         return True
 
-    def carry(self, delivery: Delivery, *, deadline: float, patience: float = MAX_SLEEP_SECONDS) -> None:
-        """Sends what is left of a delivery. It sleeps as long as Telegram asks to wait, up to ``patience`` seconds.
+    def carry(self, delivery: Delivery, *, deadline: float, may_sleep: bool = True) -> None:
+        """Sends what is left of a delivery. Where it may sleep, it does so for as long as Telegram asks, up to 5 s.
 
         Raises Refused or Unavailable; ``delivery.progress`` tells how far it came.
         """
@@ -107,7 +107,7 @@ class Courier:
             self._last_sent[name] = self._clock()
             return self.has_time(deadline, method=method)
 
-        slept = 0.0
+        slept, patience = 0.0, MAX_SLEEP_SECONDS if may_sleep else 0.0
         while True:
             wait = self._not_before.get(name, 0.0) - self._clock()
             if wait > 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from ..errors import TableUnavailable
@@ -15,9 +15,6 @@ from .outcome import Claim
 
 SHARE = 2  # so much longer than a call that may hang the other lanes go on before it
 MAX_FAILURES_IN_FRONT = 10  # of the oldest; then those that never failed are tried before it
-STRAYS_SECONDS = 900.0
-MAX_STRAYS = 50  # lanes that are read in a run beside the configured ones
-MAX_SEARCH_SECONDS = 2.0
 
 _log = logging.getLogger("botte.relay")
 
@@ -27,8 +24,8 @@ class Lane:
 
     next: what comes next; None at the end. is_alive: whether a message went through in this run. suspects: those that
     failed while none did. A message that failed in an earlier run is passed over until one goes through, or no other
-    is left. spent: how many seconds of the run it has had, of its waits and its calls, or is held back for; took: how
-    many its last call.
+    is left. has_failed: whether its next call may hang. spent: how many seconds of the run it has had, of its waits and
+    its calls, or is held back for; took: how many its last call.
     """
 
     def __init__(self, chat: str, due: Iterator[Row]) -> None:
@@ -119,38 +116,3 @@ def choose_lane(lanes: Sequence[Lane], now: float, free_ts: Callable[[str], floa
         key=lambda lane: free[lane.chat],
         default=first,
     )
-
-
-class Strays:
-    """Chats that are not configured, and to which ``outbox`` owes deliveries: they are to be parked.
-
-    clock: epoch seconds.
-    """
-
-    def __init__(self, outbox: Outbox, *, clock: Callable[[], float]) -> None:
-        self._chats: dict[str, None] = {}
-        self._outbox = outbox
-        self._clock = clock
-        self._search: Iterator[str] | None = None
-        self._searched = 0.0
-
-    def some(self, names: Collection[str]) -> list[str]:
-        """Some that were found, and are none of the configured names. Those to which is owed still are found again."""
-        some = list(islice(self._chats, MAX_STRAYS))
-        for chat in some:
-            del self._chats[chat]
-        return [chat for chat in some if chat not in names]
-
-    def look(self) -> None:
-        """Looks for them: every 15 minutes, for 2 s, and in the next run on."""
-        now = self._clock()
-        if self._search is None and now >= self._searched + STRAYS_SECONDS:
-            self._search, self._searched = self._outbox.chats(), now
-        try:
-            for chat in self._search or ():
-                self._chats[chat] = None
-                if self._clock() > now + MAX_SEARCH_SECONDS:
-                    return
-        except TableUnavailable as error:
-            _log.warning("chats that are configured no more are not looked for", extra={"reason": error.reason})
-        self._search = None

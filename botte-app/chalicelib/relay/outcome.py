@@ -1,4 +1,4 @@
-"""What can become of a message, as the rooms of the relay tell each other, and as the log tells it."""
+"""What can become of a message: as the parts of the relay tell each other, and as the log tells it."""
 
 from __future__ import annotations
 

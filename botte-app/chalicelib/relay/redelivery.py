@@ -14,9 +14,10 @@ from .blame import Blame
 from .chats import Chats
 from .courier import Courier
 from .groups import Groups
-from .lanes import Lane, Strays, choose_lane, due_lanes
+from .lanes import Lane, choose_lane, due_lanes
 from .notes import Notes
 from .outcome import Claim, Delivered, log_outcome
+from .strays import Strays
 
 RUN_SECONDS = 60.0  # until the next run begins
 MAX_LEAVE_SECONDS = 5.0
@@ -124,12 +125,13 @@ class Redelivery:
         """Leaves lanes that have to wait, but has no group wait there whose next message is for another chat."""
         ends = self._clock() + MAX_LEAVE_SECONDS
         for lane in lanes:
-            for entry in lane.leave():
-                if self._clock() >= ends:
-                    return
-                if entry.key.is_group and entry.key.partition not in self._stuck:
-                    with suppress(TableUnavailable):
-                        self._groups.find_head(entry, lane.chat)
+            with suppress(TableUnavailable):  # the rest of the lane
+                for entry in lane.leave():
+                    if self._clock() >= ends:
+                        return
+                    if entry.key.is_group and entry.key.partition not in self._stuck:
+                        with suppress(TableUnavailable):  # this group
+                            self._groups.find_head(entry, lane.chat)
 
     def _deliver(self, lane: Lane, entry: Row, deadline: float) -> bool:
         """Sends a message, or the next of a group. False when Telegram is away."""
@@ -138,7 +140,7 @@ class Redelivery:
             return True
         if self._attempts.reserve_id(claim):
             self._sleep(max(0.0, self._courier.free_ts(lane.chat) - self._clock()))
-            outcome = self._attempts.send(claim, deadline, patience=0.0)  # where a chat waits, the others go on
+            outcome = self._attempts.send(claim, deadline, may_sleep=False)  # where a chat waits, the others go on
             if outcome is None:
                 return self._blame.judge(lane, entry, claim, deadline)
             if isinstance(outcome, Delivered) and not lane.is_alive:
