@@ -17,7 +17,7 @@ BIN = Path(sys.executable).parent
 HANDLERS = {"app.message", "app.dynamodb_message", "app.redeliver", "app.app"}
 
 
-@pytest.fixture(scope="module", params=["dev", "prod"])
+@pytest.fixture(scope="module", params=[pytest.param("dev", marks=pytest.mark.slow), "prod"])
 def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp(request.param)
     environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
