@@ -412,3 +412,13 @@ def test_a_page_that_cannot_be_read_when_a_held_lane_is_left_ends_no_run() -> No
     place.owe("goes", "other")
     place.run()
     assert place.telegram.texts == ["goes"]
+
+
+def test_a_message_whose_id_was_delivered_from_another_group_is_sent_and_another_one_is_parked() -> None:
+    place = Place()
+    for number, (group, text) in enumerate((("a", "once"), ("b", "once"), ("c", "other words"))):
+        item = image(text, f"{number}", group)
+        item["Payload"]["M"]["id"] = {"S": "x-1"}
+        place.stream(item)
+    assert place.telegram.texts == ["once"]
+    assert sorted(str(row.status) for row in place.table.scan() if row.status) == ["FAILED", "SENT", "SENT"]
