@@ -23,7 +23,7 @@ test-slow: bootstrap ## Run the tests that take long: deployments, installations
 simulate: bootstrap ## Prove the promise in simulated worlds: make simulate [RUNS=10000] [SEED=1] [ARGS="worlds" or "mutations"]
 	@exec .venv/bin/python -m tests.simulation $(if $(SEED),--seed "$(SEED)") $(if $(RUNS),--runs "$(RUNS)") $(ARGS)
 
-chaos: bootstrap ## Prove that no message is lost: kill the handlers while Telegram fails (about five minutes)
+chaos: bootstrap ## Prove that no message is lost: kill the handlers while Telegram fails (about ten minutes)
 	@exec .venv/bin/python -m benchmarks.chaos $(ARGS)
 
 growth: bootstrap ## Measure what a run of the schedule costs as the backlog grows (about two minutes)

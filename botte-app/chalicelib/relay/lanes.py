@@ -9,7 +9,7 @@ from itertools import islice
 
 from ..errors import TableUnavailable
 from ..outbox.row import Row
-from ..outbox.table import PAGE, Outbox
+from ..outbox.table import Outbox
 from ..telegram.bot_api import call_seconds
 from .outcome import Claim
 
@@ -46,10 +46,10 @@ class Lane:
     def advance(self) -> None:
         self.next = self._take()
 
-    def leave(self) -> Iterator[Row]:
-        """Gives what comes next, and after it, as far as the next page; after that the lane gives nothing more."""
+    def leave(self, more: int) -> Iterator[Row]:
+        """Gives what comes next, and so many more after it; after that the lane gives nothing more."""
         ahead = [row for _, _, row in self._ahead]
-        return (row for row in (self.next, *ahead, *islice(self._due, PAGE)) if row is not None)
+        return (row for row in (self.next, *islice((*ahead, *islice(self._due, more)), more)) if row is not None)
 
     def push(self, row: Row, turn: float) -> None:
         """Has a row come once more, at its turn (epoch seconds)."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from ..errors import ParametersUnavailable, TableUnavailable
 from ..outbox.row import Row
-from ..outbox.table import Outbox
+from ..outbox.table import PAGE, Outbox
 from .attempt import Attempts
 from .blame import Blame
 from .chats import Chats
@@ -20,6 +20,7 @@ from .outcome import Claim, Delivered, log_outcome
 from .strays import Strays
 
 RUN_SECONDS = 60.0  # until the next run begins
+MAX_PACE_SECONDS = 5.0  # a lane that has to wait for longer is held, as Telegram asked for it
 MAX_LEAVE_SECONDS = 5.0
 MAX_STUCK = 3  # partitions for which a run is patient, five seconds each
 
@@ -125,8 +126,9 @@ class Redelivery:
         """Leaves lanes that have to wait, but has no group wait there whose next message is for another chat."""
         ends = self._clock() + MAX_LEAVE_SECONDS
         for lane in lanes:
+            is_held = self._courier.free_ts(lane.chat) > self._clock() + MAX_PACE_SECONDS
             with suppress(TableUnavailable):  # the rest of the lane
-                for entry in lane.leave():
+                for entry in lane.leave(PAGE if is_held else 0):
                     if self._clock() >= ends:
                         return
                     if entry.key.is_group and entry.key.partition not in self._stuck:
