@@ -17,7 +17,7 @@ run: bootstrap ## Run Botte on this machine: all doors, a fake AWS and a fake Te
 test: bootstrap ## Run the tests; options for pytest: make test ARGS="-k outbox"
 	@exec .venv/bin/python -m pytest -m "not slow" $(ARGS)
 
-test-slow: bootstrap ## Run the tests that take long: deployments, installations, many processes (about five minutes)
+test-slow: bootstrap ## Run the tests that take long: deployments, installations, many processes (about six minutes)
 	@exec .venv/bin/python -m pytest -m slow $(ARGS)
 
 simulate: bootstrap ## Prove the promise in simulated worlds: make simulate [RUNS=10000] [SEED=1] [ARGS="worlds" or "mutations"]
