@@ -10,16 +10,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
 from ..outbox.table import Outbox
 from ..settings import Parameters
 from ..telegram.bot_api import Sender
 from .accept import Acceptance
+from .answers import find_status
 from .attempt import Attempts
 from .chats import Chats
 from .courier import Courier
+from .entry import Entry
 from .groups import Groups
-from .intake import Entry, Intake
+from .intake import Intake
 from .ksuid import ksuid
 from .notes import Notes
 from .outcome import Accepted, Delivered
@@ -60,7 +63,7 @@ class Relay:
         )
         self.accept = acceptance.accept
         self.park = acceptance.park
-        self.status = acceptance.status
+        self.status = partial(find_status, outbox)
         self.take = intake.take
         self.redeliver = redelivery.redeliver
 

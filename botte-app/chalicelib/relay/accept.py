@@ -9,7 +9,6 @@ from contextlib import suppress
 from ..contract.message import Message
 from ..errors import (
     Ambiguous,
-    IdReused,
     InvalidMessage,
     MessageInFlight,
     Refused,
@@ -23,6 +22,7 @@ from ..outbox.states import Change, Content
 from ..outbox.table import NotApplied, Outbox
 from ..telegram.delivery import Delivery
 from ..telegram.rendering import render
+from .answers import answer_known
 from .attempt import Attempts
 from .chats import Chats
 from .courier import Courier
@@ -85,22 +85,6 @@ class Acceptance:
         with suppress(NotApplied):  # an earlier invocation of the same request parked it
             self._outbox.add(Key.of_id(request_id), content, lambda new: states.park(new, error=str(error), raw=raw))
 
-    def status(self, id: str) -> dict[str, object] | None:
-        """What became of the message with an id; None if there is none, or it was delivered without being kept."""
-        row = self._outbox.get(Key.of_id(id))
-        if row is not None and row.owner:
-            row = self._outbox.get(row.owner)
-        if row is None:
-            return None
-        return {
-            "id": id,
-            "status": row.status,
-            "attempts": row.attempts,
-            "message_ids": list(row.progress.message_ids),
-            "last_error": row.last_error,
-            "due_at": row.due_ts,
-        }
-
     def _send_directly(self, key: Key, content: Content, message: Message, deadline: float) -> Delivered | Accepted:
         """Sends a message that nobody can ask for again: it needs no row, unless it has to be kept."""
         delivery = Delivery(message)
@@ -131,7 +115,7 @@ class Acceptance:
         except NotApplied as known:
             resumed = self._resume(known, content)
             if resumed is None:
-                return self._answer_known(known, key, content)
+                return answer_known(known, key, content, self._clock())
             claim = resumed
         except TableAnswerLost:
             raise  # it may be claimed: then it is sent when the lease is over
@@ -164,18 +148,5 @@ class Acceptance:
         try:
             self._outbox.add(key, content, change, until=until)
         except NotApplied as known:
-            return self._answer_known(known, key, content)
-        return Accepted(key.sort)
-
-    def _answer_known(self, known: NotApplied, key: Key, content: Content) -> Delivered | Accepted:
-        """The answer to a message whose id is known already."""
-        row = known.row
-        if known.body_hash != content.body_hash:
-            raise IdReused("names another message already: a new message needs a new id")
-        if row.status == "SENT":
-            return Delivered(row.progress.result)
-        if row.status == "FAILED":
-            raise Refused(row.last_error or "it was refused before")
-        if row.status == "SENDING" and (row.due_ts or 0.0) > self._clock():
-            raise MessageInFlight("a message with this id is being sent right now")
+            return answer_known(known, key, content, self._clock())
         return Accepted(key.sort)

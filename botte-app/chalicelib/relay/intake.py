@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from ..contract.message import InvalidMessage, Message
 from ..contract.task import InvalidTask
@@ -16,6 +15,7 @@ from ..outbox.states import Content
 from ..outbox.table import NotApplied, Outbox
 from .attempt import Attempts
 from .chats import Chats
+from .entry import Entry
 from .groups import Groups
 from .notes import Notes
 
@@ -24,34 +24,6 @@ MAX_FAILURES = 3  # entries of a batch that the outbox does not take, five secon
 MAX_BATCH_SECONDS = 30.0  # the same for all chats: a function's minute has to be enough for the rest of the batch
 
 _log = logging.getLogger("botte.relay")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What a queue door took from a record.
-
-    record: the row that the record's place and content name, in its group if it belongs to one. name: the id of the
-    message if it gives none itself, and belongs to no group. read: gives the message, at a time (epoch seconds); raises
-    InvalidMessage or InvalidTask. raw: the body as it came. sequence: its place in its group.
-    forget: called once the outbox has the message.
-    """
-
-    record: Key
-    name: str | None
-    read: Callable[[float], Message]
-    raw: str
-    sequence: str | None = None
-    forget: Callable[[], None] = lambda: None
-
-    @property
-    def group(self) -> str | None:
-        """The partition of its group, if it belongs to one."""
-        return None if self.sequence is None else self.record.partition
-
-    def key(self, id: str | None) -> Key:
-        """The row of the message, if it has this id."""
-        named = id or self.name
-        return self.record if named is None or self.group is not None else Key.of_id(named)
 
 
 class Intake:
