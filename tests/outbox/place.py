@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.contract.message import Message
 from chalicelib.doors.stream import Tasks
-from chalicelib.errors import Unavailable
+from chalicelib.errors import TableUnavailable, Unavailable
 from chalicelib.outbox import states
 from chalicelib.outbox.row import Key, Row
 from chalicelib.outbox.states import Content
@@ -21,6 +21,7 @@ from tests.outbox.steps import Clock, TasksInMemory
 
 CHATS = {"default": 1, "other": 2}
 MINUTE = 60.0
+THROTTLED = TableUnavailable("throttled", retry_after=0.0)
 
 
 class Telegram:

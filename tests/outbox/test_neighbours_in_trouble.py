@@ -19,11 +19,9 @@ from chalicelib.relay import Delivered
 from chalicelib.relay.strays import STRAYS_SECONDS
 from tests.doors import queue_record
 from tests.outbox.memory_table import MemoryTable
-from tests.outbox.place import CHATS, MINUTE, Place
+from tests.outbox.place import CHATS, MINUTE, THROTTLED, Place
 from tests.outbox.steps import TasksInMemory
 from tests.outbox.world import image
-
-THROTTLED = TableUnavailable("throttled", retry_after=0.0)
 
 
 class Hot(MemoryTable):

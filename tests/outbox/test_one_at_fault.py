@@ -7,16 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.contract.message import Message
-from chalicelib.errors import TableUnavailable, Unavailable, WriteRefused
+from chalicelib.errors import Unavailable, WriteRefused
 from chalicelib.outbox.row import Key, Row
 from chalicelib.outbox.states import Change
 from chalicelib.relay.strays import STRAYS_SECONDS
 from tests.outbox.memory_table import MemoryTable
-from tests.outbox.place import MINUTE, Place
+from tests.outbox.place import MINUTE, THROTTLED, Place
 from tests.outbox.steps import TasksInMemory
 from tests.outbox.world import World, image
-
-THROTTLED = TableUnavailable("throttled", retry_after=0.0)
 
 
 class ThrottledLane(MemoryTable):
