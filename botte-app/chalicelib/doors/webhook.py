@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from ..contract.message import MAX_TEXT_CHARACTERS, Message, parse_json
+from ..contract.message import Message, parse_json
 from ..errors import BotteError, InvalidMessage, Unavailable
 from ..outbox.table import Outbox
 from ..relay import Relay
@@ -82,7 +82,7 @@ def _reply(outbox: Outbox, text: str, now: float) -> str:
     command, rest, *_ = (*text.strip().split(maxsplit=1), "", "")
     match command.partition("@")[0]:
         case "/echo" if rest:
-            return rest[:MAX_TEXT_CHARACTERS]
+            return rest
         case "/status":
             return _status(outbox, now)
         case "/start" | "/help":

@@ -11,9 +11,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 from urllib.parse import urlsplit
 
-MAX_TEXT_CHARACTERS = 32_768
 MAX_SENDER_APP_CHARACTERS = 64
 MAX_ID_CHARACTERS = 255
 MAX_CHAT_CHARACTERS = 64
@@ -22,10 +22,18 @@ MAX_BUTTONS = 100
 MAX_BUTTON_CHARACTERS = 256
 MAX_DELIVER_AT_SECONDS = 30 * 24 * 3600
 MAX_BODY_BYTES = 256 * 1024
+MAX_TEXT_BYTES = MAX_BODY_BYTES
+MAX_MESSAGE_BYTES = 352 * 1024  # as JSON: a line break takes two bytes there, and a row of DynamoDB has 400 KB
 MAX_THREAD_ID = 2**53 - 1
-PARSE_MODES = ("HTML", "MarkdownV2")
+BYTE_ORDER_MARK = "\ufeff"
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+PARSE_MODES = ("HTML", "MarkdownV2")  # in any case
 
-_REMOVED = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff]")
+# Escape sequences of a terminal, such as those of colours. https://ecma-international.org/publications-and-standards/standards/ecma-48
+_ESCAPE_SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
+_LINE_BREAKS = re.compile("\r\n|[\r\x0b\x0c]")
+_REMOVED = re.compile("[\x00-\x08\x0e-\x1f\ufeff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _NONCHARACTERS = re.compile(
     "[\ufdd0-\ufdef" + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF)) + "]"
 )
@@ -52,11 +60,11 @@ class Message:
 
     The names that pass through to Telegram are the Bot API's own (https://core.telegram.org/bots/api#sendmessage).
 
-    text: 1 to 32,768 characters after cleaning; may be left out with a ``photo`` or a ``document``.
-    sender_app: who sends, at most 64 characters; for the logs.
+    text: at most 256 KiB of UTF-8 after cleaning; may be left out with a ``photo`` or a ``document``.
+    sender_app: who sends, for the logs; cut to 64 characters, and never refused.
     id: idempotency key, 1 to 255 visible ASCII characters: the same id is delivered once.
     chat: the name of a configured chat, never a raw chat id.
-    parse_mode: ``HTML`` or ``MarkdownV2``.
+    parse_mode: ``HTML`` or ``MarkdownV2``, in any case.
     message_thread_id: the topic in a forum, a positive integer.
     link_preview_options, reply_markup: as in the Bot API; buttons carry a ``url``.
     photo, document: public https URL, at most 2048 characters, for Telegram to fetch.
@@ -80,10 +88,10 @@ class Message:
     deliver_at: int | None = None
 
     def __post_init__(self) -> None:
-        for name, check in _CHECKS.items():
+        for name in FIELDS:
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, check(name, value))
+                object.__setattr__(self, name, check_field(name, value))
         if self.photo is not None and self.document is not None:
             raise InvalidMessage("document", "give a photo or a document, not both")
         if self.text is None and self.photo is None and self.document is None:
@@ -93,27 +101,23 @@ class Message:
     def from_fields(cls, given: object, *, now: float, ignore_unknown: bool = False) -> Message:
         """The message that a JSON object (already parsed) stands for.
 
-        now: epoch seconds; ``deliver_at`` may be at most 30 days later.
+        now: epoch seconds; ``deliver_at`` may be at most 30 days later. A field that is null counts as left out.
         ignore_unknown: leave out fields that the contract does not know, instead of refusing the message.
         A raw ``chat_id`` is refused in any case: ignoring it would send the words to another chat.
         Raises InvalidMessage.
         """
         if not isinstance(given, Mapping):
             raise InvalidMessage("body", f"must be a JSON object, not {_kind(given)}")
-        if FORBIDDEN_FIELD in given:
+        if given.get(FORBIDDEN_FIELD) is not None:
             raise InvalidMessage(FORBIDDEN_FIELD, "raw chat ids are not taken; name a configured chat in 'chat'")
-        unknown = [name for name in given if name not in FIELDS]
+        unknown = [name for name in given if name not in (*FIELDS, FORBIDDEN_FIELD)]
         if unknown and not ignore_unknown:
             raise InvalidMessage(_shown(unknown[0]), f"unknown field; the fields are {', '.join(FIELDS)}")
-        known = {name: value for name, value in given.items() if name in FIELDS}
-        for name, value in known.items():
-            if value is None:
-                raise InvalidMessage(name, "must not be null; leave the field out instead")
-        message = cls(**known)
-        if message.deliver_at is not None and message.deliver_at > now + MAX_DELIVER_AT_SECONDS:
-            raise InvalidMessage("deliver_at", "must be at most 30 days ahead, in epoch seconds")
-        if len(json.dumps(message.to_fields(), ensure_ascii=False).encode()) > MAX_BODY_BYTES:
-            raise InvalidMessage("body", f"must be at most {MAX_BODY_BYTES:,} bytes")
+        message = cls(**{name: value for name, value in given.items() if name in FIELDS and value is not None})
+        if message.deliver_at is not None:
+            check_ahead(message.deliver_at, now)
+        if len(json.dumps(message.to_fields(), ensure_ascii=False).encode()) > MAX_MESSAGE_BYTES:
+            raise InvalidMessage("body", f"must be at most {MAX_MESSAGE_BYTES:,} bytes")
         return message
 
     def to_fields(self) -> dict[str, object]:
@@ -130,12 +134,12 @@ _DEFAULT_CHAT = ("chat", "default")
 def parse_json(body: bytes | str) -> object:
     """The value of a JSON text, read strictly (RFC 8259, and no key twice, no number beyond a float's range).
 
-    At most 256 KiB of UTF-8. Raises InvalidMessage for the field ``body``.
+    At most 256 KiB of UTF-8, with or without a byte order mark. Raises InvalidMessage for the field ``body``.
     """
     if len(body) > MAX_BODY_BYTES or (isinstance(body, str) and len(body.encode("utf-8", "replace")) > MAX_BODY_BYTES):
         raise InvalidMessage("body", f"must be at most {MAX_BODY_BYTES:,} bytes")
     try:
-        text = body if isinstance(body, str) else body.decode("utf-8")
+        text = (body if isinstance(body, str) else body.decode("utf-8")).removeprefix(BYTE_ORDER_MARK)
     except UnicodeDecodeError:
         raise InvalidMessage("body", "is not UTF-8") from None
     if not text.strip(" \t\r\n"):
@@ -147,18 +151,44 @@ def parse_json(body: bytes | str) -> object:
     except RecursionError:
         raise InvalidMessage("body", "is nested too deeply") from None
     except ValueError as error:
-        reason = f"{error.msg} at character {error.pos}" if isinstance(error, json.JSONDecodeError) else "bad number"
+        reason = _json_fault(error) if isinstance(error, json.JSONDecodeError) else "bad number"
         raise InvalidMessage("body", f"is not JSON: {reason}") from None
 
 
 def clean(text: str) -> str:
-    """The text without NUL, C0 controls (but tab and newline) and lone surrogates; noncharacters become U+FFFD."""
-    return _NONCHARACTERS.sub("\N{REPLACEMENT CHARACTER}", _REMOVED.sub("", text))
+    """The text fit to be shown.
+
+    Carriage returns, vertical tabs and form feeds become line breaks; escape sequences of a terminal, NUL, the other C0
+    controls (but tab) and byte order marks go; lone surrogates and noncharacters become U+FFFD.
+    """
+    return _clean_characters(_ESCAPE_SEQUENCES.sub("", text))
 
 
 def is_id(text: str) -> bool:
     """Whether a text can be a message's ``id``."""
     return len(text) <= MAX_ID_CHARACTERS and _VISIBLE_ASCII.fullmatch(text) is not None
+
+
+def check_field(name: str, value: object) -> Any:
+    """The value of a field, as a message keeps it. Raises InvalidMessage."""
+    return _CHECKS[name](name, value)
+
+
+def check_ahead(deliver_at: int, now: float) -> None:
+    """Raises InvalidMessage for a time that is too far ahead. Both are in epoch seconds."""
+    if deliver_at > now + MAX_DELIVER_AT_SECONDS:
+        raise InvalidMessage("deliver_at", "must be at most 30 days ahead, in epoch seconds")
+
+
+def _clean_characters(text: str) -> str:
+    text = _REMOVED.sub("", _LINE_BREAKS.sub("\n", text))
+    return _NONCHARACTERS.sub(REPLACEMENT, _SURROGATES.sub(REPLACEMENT, text))
+
+
+def _json_fault(error: json.JSONDecodeError) -> str:
+    if error.msg.startswith("Invalid control character"):
+        return f"a line break or a control character in a string, at character {error.pos}; write a line break as \\n"
+    return f"{error.msg.removesuffix(' at')} at character {error.pos}"
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -219,25 +249,30 @@ def _object(name: str, value: object) -> Mapping[str, object]:
 
 
 def _text(name: str, value: object) -> str:
-    text = clean(_string(name, value))
-    if not any(_is_visible(char) for char in text):
+    given = _string(name, value)
+    text = clean(given)
+    if not any(map(_is_visible, text)):
+        text = _clean_characters(given)  # of nothing but escape sequences: their codes are what there is
+    if not any(map(_is_visible, text)):
         raise InvalidMessage(name, "has nothing to show")
-    if len(text) > MAX_TEXT_CHARACTERS:
-        raise InvalidMessage(name, f"is {len(text):,} characters; at most {MAX_TEXT_CHARACTERS:,} are taken")
+    size = len(text.encode())
+    if size > MAX_TEXT_BYTES:
+        raise InvalidMessage(name, f"has {size:,} bytes; at most {MAX_TEXT_BYTES:,} are taken")
     return text
 
 
 def _is_visible(char: str) -> bool:
     # Whitespace, zero-width and other format characters show nothing. https://www.unicode.org/reports/tr44/
-    return not char.isspace() and unicodedata.category(char) not in ("Cc", "Cf", "Zl", "Zp", "Zs")
+    if char.isspace() or char == REPLACEMENT:
+        return False
+    return unicodedata.category(char) not in ("Cc", "Cf", "Zl", "Zp", "Zs")
 
 
-def _sender_app(name: str, value: object) -> str | None:
-    given = _string(name, value)
-    if len(given) > MAX_SENDER_APP_CHARACTERS:
-        raise InvalidMessage(name, f"must be at most {MAX_SENDER_APP_CHARACTERS} characters")
+def _sender_app(_name: str, value: object) -> str | None:
+    given = value if isinstance(value, str) else str(value)
     # It goes into log lines: no line breaks, no control or format characters.
-    return "".join(char if char.isprintable() else " " for char in clean(given)).strip() or None
+    shown = "".join(char if char.isprintable() else " " for char in clean(given[:MAX_BODY_BYTES])).strip()
+    return shown[:MAX_SENDER_APP_CHARACTERS].strip() or None
 
 
 def _id(name: str, value: object) -> str:
@@ -255,9 +290,10 @@ def _chat(name: str, value: object) -> str:
 
 
 def _parse_mode(name: str, value: object) -> str:
-    if value not in PARSE_MODES:
-        raise InvalidMessage(name, f"must be one of {', '.join(PARSE_MODES)}")
-    return str(value)
+    for mode in PARSE_MODES:
+        if isinstance(value, str) and value.lower() == mode.lower():
+            return mode
+    raise InvalidMessage(name, f"must be one of {', '.join(PARSE_MODES)}")
 
 
 def _thread(name: str, value: object) -> int:
@@ -268,7 +304,8 @@ def _deliver_at(name: str, value: object) -> int:
     return _integer(name, value, 0, 2**53 - 1)
 
 
-def _url(name: str, value: object, schemes: tuple[str, ...]) -> str:
+def check_url(name: str, value: object, schemes: tuple[str, ...] = ("https", "http")) -> str:
+    """The address, as it is, of one of the schemes, with a host, and no user name in it. Raises InvalidMessage."""
     url = _string(name, value)
     if len(url) > MAX_URL_CHARACTERS:
         raise InvalidMessage(name, f"must be at most {MAX_URL_CHARACTERS} characters")
@@ -289,7 +326,7 @@ def _url(name: str, value: object, schemes: tuple[str, ...]) -> str:
 
 
 def _media_url(name: str, value: object) -> str:
-    url = _url(name, value, ("https",))
+    url = check_url(name, value, ("https",))
     host = (urlsplit(url).hostname or "").rstrip(".")
     if not _is_public(host):
         raise InvalidMessage(name, "must be on a public host: Telegram fetches it, from the Internet")
@@ -350,10 +387,6 @@ def _button_text(name: str, value: object) -> str:
     return text
 
 
-def _link(name: str, value: object) -> str:
-    return _url(name, value, ("https", "http"))
-
-
 def _shape(
     name: str, value: object, checks: Mapping[str, Callable[[str, object], object]], required: tuple[str, ...] = ()
 ) -> dict[str, object]:
@@ -367,11 +400,11 @@ def _shape(
     return {key: checks[key](f"{name}.{key}", item) for key, item in given.items()}
 
 
-_BUTTON: Mapping[str, Callable[[str, object], object]] = {"text": _button_text, "url": _link}
+_BUTTON: Mapping[str, Callable[[str, object], object]] = {"text": _button_text, "url": check_url}
 
 _LINK_PREVIEW_OPTIONS: Mapping[str, Callable[[str, object], object]] = {
     "is_disabled": _boolean,
-    "url": _link,
+    "url": check_url,
     "prefer_small_media": _boolean,
     "prefer_large_media": _boolean,
     "show_above_text": _boolean,

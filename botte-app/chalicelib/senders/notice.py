@@ -1,0 +1,95 @@
+"""What a sender tells, in plain words, and the message that shows it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..contract.message import InvalidMessage, check_url, is_id
+
+MAX_TITLE_CHARACTERS = 200
+MAX_LINE_CHARACTERS = 500
+MAX_LINES = 20
+MAX_FORMATTED_CHARACTERS = 30_000  # more than this is shown plainly, as a file
+
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Plain words: nothing in them becomes markup. What is empty is left out.
+
+    mark: stands before the title, such as 🔴. title: the first line, in bold; cut at 200 characters.
+    lines: facts below the title, one a line; cut at 500 characters, and after 20 lines.
+    body: what somebody wrote, whole and with its line breaks. details: the same, in a quote that opens on a tap.
+    links: labels and addresses, as buttons; one that Telegram would not take stands below the words.
+    collapse_key: names what the notice is about: the next one with the same key tells how it went on.
+    is_quiet: it only says that all is well, so it comes without a sound.
+    """
+
+    title: str
+    mark: str = ""
+    lines: Sequence[str] = ()
+    body: str = ""
+    details: str = ""
+    links: Sequence[tuple[str, str]] = ()
+    collapse_key: str | None = None
+    is_quiet: bool = False
+
+    def to_fields(self) -> Fields:
+        """The fields of the message."""
+        title = _shortened(" ".join(self.title.split()), MAX_TITLE_CHARACTERS)
+        lines = [_shortened(" ".join(line.split()), MAX_LINE_CHARACTERS) for line in self.lines if line.strip()]
+        if len(lines) > MAX_LINES:
+            lines[MAX_LINES:] = [f"… and {len(lines) - MAX_LINES} more"]
+        buttons = [{"text": label, "url": url} for label, url in self.links if _is_button(url)]
+        lines += [f"{label}: {url}" for label, url in self.links if url and not _is_button(url)]
+        fields = self._formatted(title, lines)
+        if len(fields["text"]) > MAX_FORMATTED_CHARACTERS:
+            fields = self._plain(title, lines)
+        if buttons:
+            fields["reply_markup"] = {"inline_keyboard": [[button] for button in buttons]}
+        if self.collapse_key:
+            fields["collapse_key"] = self.collapse_key
+        if self.is_quiet:
+            fields["disable_notification"] = True
+        return fields
+
+    def _formatted(self, title: str, lines: Sequence[str]) -> Fields:
+        head = " ".join(filter(None, (self.mark, title and f"<b>{_escaped(title)}</b>")))
+        words = "\n".join(filter(None, (head, *map(_escaped, lines))))
+        quote = f"<blockquote expandable>{_escaped(self.details)}</blockquote>" if self.details.strip() else ""
+        text = "\n\n".join(filter(None, (words, _escaped(self.body.strip()), quote)))
+        # A preview would be of whatever address the words have, and larger than they are.
+        return {"text": text, "parse_mode": "HTML", "link_preview_options": {"is_disabled": True}}
+
+    def _plain(self, title: str, lines: Sequence[str]) -> Fields:
+        words = "\n".join(filter(None, (f"{self.mark} {title}".strip(), *lines)))
+        return {"text": "\n\n".join(filter(None, (words, self.body.strip(), self.details.strip())))}
+
+
+def collapse_key(*names: str) -> str:
+    """A collapse key made of names, such as the sender's and that of an alarm; a digest stands for odd or long ones."""
+    key = ":".join(names)
+    return key if is_id(key) else f"{names[0]}:{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:32]}"
+
+
+def _escaped(text: str) -> str:
+    return escape(text, quote=False)
+
+
+def _shortened(text: str, max_characters: int) -> str:
+    return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
+
+
+def _is_button(url: str) -> bool:
+    """Whether Telegram takes an address in a button: it wants a host with a dot."""
+    try:
+        check_url("url", url)
+    except InvalidMessage:
+        return False
+    return "." in (urlsplit(url).hostname or "")

@@ -1,0 +1,34 @@
+"""Looking into a payload of which nothing is sure: what is missing, null or of another type is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Payload = Mapping[str, Any]
+
+
+def text(payload: object, *path: str) -> str:
+    """The text at a path of keys, without the white space around it; a number is its digits, all else is empty."""
+    found = _at(payload, path)
+    if isinstance(found, str):
+        return found.strip()
+    return str(found) if isinstance(found, (int, float)) and not isinstance(found, bool) else ""
+
+
+def part(payload: object, *path: str) -> Payload:
+    """The object at a path of keys, or an empty one."""
+    found = _at(payload, path)
+    return found if isinstance(found, Mapping) else {}
+
+
+def parts(payload: object, *path: str) -> list[Payload]:
+    """The objects in the list at a path of keys."""
+    found = _at(payload, path)
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+
+
+def _at(payload: object, path: tuple[str, ...]) -> object:
+    for key in path:
+        payload = payload.get(key) if isinstance(payload, Mapping) else None
+    return payload
