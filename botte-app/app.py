@@ -11,7 +11,7 @@ from chalice import Chalice, Rate, Response
 from chalice.app import CloudWatchEvent, DynamoDBEvent, SQSEvent
 
 from chalicelib.aws import DynamoTable
-from chalicelib.doors import http, webhook
+from chalicelib.doors import bodies, hook, http, webhook
 from chalicelib.doors.invoke import send_invoked
 from chalicelib.doors.queue import read_queue
 from chalicelib.doors.stream import Tasks
@@ -23,6 +23,7 @@ from chalicelib.telegram.bot_api import Telegram
 settings = Settings.from_environ()
 logging.getLogger("botte").setLevel(logging.INFO)
 app = Chalice(app_name="botte", configure_logs=False)
+app.api.binary_types += bodies.BINARY  # else API Gateway takes them for UTF-8
 parameters = Parameters(settings.parameters_path, settings.fetch_parameters, fetch_fresh=read_parameter_store)
 tasks = Tasks(DynamoTable(settings.task_table_name))
 outbox = Outbox(settings.outbox_table_name)
@@ -38,6 +39,11 @@ def deadline(context: Any) -> float:
 @app.route("/message", methods=["POST"], content_types=http.CONTENT_TYPES)
 def http_message() -> Response:
     return Response(*http.post_message(relay, parameters, app.current_request, time.time()))
+
+
+@app.route("/hook/{name}", methods=["POST"], content_types=hook.CONTENT_TYPES)
+def http_hook(name: str) -> Response:
+    return Response(*hook.post_hook(relay, parameters, app.current_request, name, time.time()))
 
 
 @app.route("/message/{id}", methods=["GET"])

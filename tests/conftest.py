@@ -45,6 +45,7 @@ PARAMETERS = (
     ("telegram-bot-token", "SecureString", TWIN_BOT_TOKEN),
     ("telegram-chats", "String", json.dumps({"default": TWIN_CHAT_ID, "ops": OPS_CHAT_ID})),
     ("http-api-token", "SecureString", "local-token\nlaptop second-token\n"),
+    ("hook-tokens", "SecureString", "local-hook-token\ngithub second-hook-token\n"),
     ("telegram-webhook-secret", "SecureString", WEBHOOK_SECRET),
 )
 

@@ -32,13 +32,13 @@ STOREYS: dict[str, set[str]] = {
     "aws": {"errors"},
     "settings": {"aws", "errors"},
     "telegram": {"contract", "errors"},
-    "outbox": {"telegram", "contract", "errors", "aws"},
+    "outbox": {"telegram", "senders", "contract", "errors", "aws"},
     "relay": {"outbox", "telegram", "contract", "errors", "settings"},
-    "doors": {"relay", "outbox", "contract", "errors", "settings", "aws"},
+    "doors": {"relay", "outbox", "senders", "contract", "errors", "settings", "aws"},
     "__init__": set(),
 }
 PURE = [
-    *("contract/message", "contract/task", "contract/escaping", "errors", "relay/ksuid"),
+    *("contract/message", "contract/task", "contract/escaping", "contract/reading", "errors", "relay/ksuid"),
     *sorted(module for module in MODULES if module.startswith("senders/")),
     *("telegram/markup", "telegram/cutting", "telegram/rendering", "telegram/delivery"),
     *("outbox/row", "outbox/states"),

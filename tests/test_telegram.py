@@ -17,6 +17,7 @@ from chalicelib.errors import (
     Ambiguous,
     BotTokenRejected,
     ChatMigrated,
+    KeyboardRefused,
     MarkupRefused,
     MediaNotFetched,
     Refused,
@@ -68,7 +69,32 @@ def test_a_delivered_message_gives_telegrams_message(telegram: FakeTelegram) -> 
     ("answer", "kind"),
     [
         pytest.param(api_error(400, "Bad Request: chat not found"), Refused, id="400_chat_not_found"),
-        pytest.param(api_error(400, "Bad Request: BUTTON_URL_INVALID"), Refused, id="400_other"),
+        pytest.param(api_error(400, "Bad Request: PEER_ID_INVALID"), Refused, id="400_other"),
+        *(
+            pytest.param(api_error(400, f"Bad Request: {words}"), KeyboardRefused, id=f"400_keyboard_{words[:40]}")
+            for words in (
+                "BUTTON_URL_INVALID",
+                "BUTTON_TYPE_INVALID",
+                "REPLY_MARKUP_TOO_LONG",
+                "inline keyboard button URL 'http://photo_/x' is invalid: Wrong HTTP URL",
+                "inline keyboard button URL 'ftp://a.b/' is invalid: Unsupported URL protocol",
+                "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard",
+                "can't parse reply keyboard markup JSON object",
+            )
+        ),
+        *(
+            pytest.param(api_error(400, f"Bad Request: {words}"), MediaNotFetched, id=f"400_media_{words[:40]}")
+            for words in (
+                "invalid file HTTP URL specified: Wrong port number specified in the URL",
+                "wrong HTTP URL specified",
+                "WEBDOCUMENT_URL_INVALID",
+                "EXTERNAL_URL_INVALID",
+                "DOCUMENT_INVALID",
+            )
+        ),
+        pytest.param(
+            api_error(400, "Bad Request: MESSAGE_THREAD_NOT_FOUND"), ThreadNotFound, id="400_thread_caps"
+        ),
         pytest.param(api_error(400, "Bad Request: can't parse entities: x"), MarkupRefused, id="400_markup"),
         pytest.param(api_error(400, "Bad Request: can't parse caption entities"), MarkupRefused, id="400_caption"),
         pytest.param(api_error(400, "Bad Request: message thread not found"), ThreadNotFound, id="400_thread"),

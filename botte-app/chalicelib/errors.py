@@ -8,6 +8,7 @@
     │   ├── MarkupRefused             ... but it takes the same words as plain text
     │   ├── ThreadNotFound            ... but it takes it without the thread
     │   ├── MediaNotFetched           ... but it takes the link as text
+    │   ├── KeyboardRefused           ... but it takes it without the buttons
     │   └── ChatMigrated              ... but it takes it at the supergroup's ``chat_id``
     ├── Unavailable                   transient: again later, after ``retry_after`` seconds where they are known
     │   ├── Ambiguous                 ... and it may have been delivered all the same
@@ -38,6 +39,7 @@ __all__ = [
     "IdReused",
     "InvalidMessage",
     "InvalidTask",
+    "KeyboardRefused",
     "MarkupRefused",
     "MediaNotFetched",
     "MessageInFlight",
@@ -83,6 +85,10 @@ class ThreadNotFound(Refused):
 
 class MediaNotFetched(Refused):
     """Telegram cannot fetch the photo or the document from its URL, or cannot use what it finds there."""
+
+
+class KeyboardRefused(Refused):
+    """A button of the keyboard is not to Telegram's liking, such as one with an address in the local network."""
 
 
 class ChatMigrated(Refused):

@@ -19,6 +19,7 @@ VERSION = "0.1.0"
 BOT_TOKEN = "telegram-bot-token"  # noqa: S105 - the name of a parameter
 HTTP_API_TOKEN = "http-api-token"  # noqa: S105 - the name of a parameter
 CHATS = "telegram-chats"
+HOOK_TOKENS = "hook-tokens"
 WEBHOOK_SECRET = "telegram-webhook-secret"  # noqa: S105 - the name of a parameter
 
 _FRESH_SECONDS = 300.0
@@ -118,8 +119,14 @@ class Parameters:
 
     def http_api_tokens(self) -> dict[str, str]:
         """The live HTTP API tokens, each with its name (empty where it has none)."""
-        lines = [line.split() for line in self._get(HTTP_API_TOKEN, BOT_TOKEN, CHATS).splitlines()]
-        return {words[-1]: words[0] if len(words) == 2 else "" for words in lines if len(words) in (1, 2)}
+        return _tokens(self._get(HTTP_API_TOKEN, BOT_TOKEN, CHATS))
+
+    def hook_tokens(self) -> dict[str, str]:
+        """The live tokens that may only post to /hook, as ``http_api_tokens``; empty while there are none."""
+        try:
+            return _tokens(self._get(HOOK_TOKENS, HTTP_API_TOKEN, BOT_TOKEN, CHATS))
+        except ParameterMissing:
+            return {}
 
     def webhook_secret(self) -> str | None:
         """The webhook secret; None while there is no webhook."""
@@ -175,6 +182,21 @@ class Parameters:
                 self._values.pop(name, None)
             else:
                 self._values[name] = value
+
+
+def _tokens(value: str) -> dict[str, str]:
+    tokens: dict[str, str] = {}
+    for number, line in enumerate(value.splitlines(), 1):
+        match line.split():
+            case [token]:
+                tokens[token] = ""
+            case [name, token]:
+                tokens[token] = name
+            case []:
+                pass
+            case _:
+                _log.warning("a line of tokens is neither 'token' nor 'name token'", extra={"line": number})
+    return tokens
 
 
 def _chat_id(value: object) -> int:

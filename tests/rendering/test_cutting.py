@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from chalicelib.contract.escaping import plain
 from chalicelib.contract.message import Message
 from chalicelib.telegram import cutting, rendering
 from tests.rendering.reading import fields, looks, mode, read, visible
@@ -58,7 +59,7 @@ def assert_same(text: str, parse_mode: str | None, chunks: list[tuple[str, str |
     if all(chunk_mode == parse_mode for _, chunk_mode, _ in chunks):
         assert shown == visible(looks(words, entities))
     else:
-        assert [character for character, _ in shown] == list("".join(text.split()))
+        assert [character for character, _ in shown] == list("".join(plain(text, parse_mode).split()))
 
 
 @pytest.mark.parametrize(("parse_mode", "text"), MARKED_UP)
@@ -138,7 +139,8 @@ def assert_tolerated(text: str, parse_mode: str, max_units: int) -> None:
             assert [chunk[:2] for chunk in chunks] == [(text, parse_mode)]
         else:
             assert {chunk_mode for _, chunk_mode, _ in chunks} == {None}
-            assert "".join("".join(chunk for chunk, _, _ in chunks).split()) == "".join(text.split())
+            shown = "".join(chunk for chunk, _, _ in chunks)
+            assert "".join(shown.split()) == "".join(plain(text, parse_mode).split())
     else:
         if words.strip():
             assert_same(text, parse_mode, chunks, max_units)

@@ -62,10 +62,8 @@ def test_broken_markup_that_fits_goes_out_as_it_is_for_telegram_to_judge(parse_m
         ("HTML", "<b>"),
         ("HTML", "</b>"),
         ("HTML", "<i><b></i></b>"),
-        ("HTML", "<br>"),
         ("HTML", "<span>x</span>"),
         ("HTML", '<tg-emoji emoji-id="x">y</tg-emoji>'),
-        ("HTML", "&#xd800;"),
         ("HTML", "<a href=https://example.com>x</a>"),
         ("MarkdownV2", "*"),
         ("MarkdownV2", "a-b"),
@@ -81,6 +79,22 @@ def test_broken_markup_that_has_to_be_cut_goes_out_as_plain_text_without_parse_m
     parts = render(Message(text=broken + " word" * 1000, parse_mode=parse_mode))
     assert [mode(part) for part in parts] == [None, None]
     assert fields(parts[0], "text").startswith(broken + " word")
+
+
+@pytest.mark.parametrize(
+    ("parse_mode", "text", "shown"),
+    [
+        ("HTML", "<b>Done</b><br>2&nbsp;files &amp; 1 &lt;dir&gt;", "<b>Done</b>\n2 files & 1 <dir>"),
+        ("HTML", "a<BR/>\nb<br />c &#xd800; &quot;d&quot; &hellip;", 'a\nb\nc \N{REPLACEMENT CHARACTER} "d" …'),
+        ("HTML", "a&#13;&#8;b", "a\nb"),
+        ("HTML", "<br>&nbsp;", "<br>&nbsp;"),
+        ("MarkdownV2", r"1\.5 GB \(of 2\) \- C:\new *", r"1.5 GB (of 2) - C:\new *"),
+        (None, r"<br>&nbsp; 1\.5", r"<br>&nbsp; 1\.5"),
+    ],
+)
+def test_what_goes_out_as_plain_text_is_fit_for_people(parse_mode: str | None, text: str, shown: str) -> None:
+    (part,) = render(Message(text=text, parse_mode=parse_mode), plain_from=0)
+    assert part.fields == {"text": shown}
 
 
 # Where it is cut
@@ -156,7 +170,7 @@ def test_a_long_text_that_shows_nothing_is_left_for_telegram_to_refuse() -> None
 
 def test_markup_around_no_words_goes_out_as_it_was_written() -> None:
     parts = render(Message(text="<b>&#160;</b>" * 400, parse_mode="HTML"))
-    assert "".join(fields(part, "text") for part in parts) == "<b>&#160;</b>" * 400
+    assert "".join(fields(part, "text") for part in parts) == "<b> </b>" * 400
     assert {mode(part) for part in parts} == {None}
 
 
@@ -299,9 +313,10 @@ def test_the_text_after_a_photo_turns_plain_and_the_photo_stays() -> None:
 
 
 def test_what_no_longer_fits_into_ten_parts_as_written_becomes_a_file() -> None:
-    message = Message(text="<b>x</b>y " * 800 + "&amp;" * 4000, parse_mode="HTML")
+    link = f'<a href="https://example.com/{"a" * 1200}">x</a> '
+    message = Message(text="<b>x</b>y " * 800 + link * 8 + "z", parse_mode="HTML")
     formatted = render(message)
-    assert len(formatted) == 10
+    assert len(formatted) == 9
     parts = render(message, plain_from=8)
     assert parts[:8] == formatted[:8]
     assert len(parts) <= 10

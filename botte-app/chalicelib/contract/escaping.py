@@ -6,7 +6,8 @@ https://core.telegram.org/bots/api#formatting-options
 from __future__ import annotations
 
 import re
-from html import escape, unescape
+
+from .message import clean, has_words
 
 _MARKDOWN = "_*[]()~`>#+-=|{}.!\\"
 _MARKDOWN_ESCAPES = re.compile(r"\\([" + re.escape(_MARKDOWN) + "])")
@@ -16,16 +17,23 @@ _LINE_BREAK = re.compile(r"<br\s*/?>\n?", re.IGNORECASE)
 def escaped(text: str, parse_mode: str | None) -> str:
     """The text, written so that a parse mode shows it as it is."""
     if parse_mode == "HTML":
-        return escape(text, quote=False)
+        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     if parse_mode == "MarkdownV2":
         return "".join(f"\\{char}" if char in _MARKDOWN else char for char in text)
     return text
 
 
 def plain(text: str, parse_mode: str | None) -> str:
-    """Text whose markup cannot be used, for people to read: its characters are shown as such, its other tags stay."""
+    """Text whose markup cannot be used, for people to read.
+
+    Characters that were escaped, and line breaks, are shown as such; tags and delimiters stay as they are written. What
+    would then have nothing to show stays as it is written, too.
+    """
+    shown = text
     if parse_mode == "HTML":
-        return unescape(_LINE_BREAK.sub("\n", text)).replace("\xa0", " ")
-    if parse_mode == "MarkdownV2":
-        return _MARKDOWN_ESCAPES.sub(r"\1", text)
-    return text
+        from html import unescape  # its table of entities is large, and seldom needed
+
+        shown = clean(unescape(_LINE_BREAK.sub("\n", text)).replace("\xa0", " "))
+    elif parse_mode == "MarkdownV2":
+        shown = _MARKDOWN_ESCAPES.sub(r"\1", text)
+    return shown if has_words(shown) else text

@@ -7,7 +7,8 @@ Attribute values are DynamoDB's own JSON: ``{"S": "text"}``
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from math import isfinite
 
 TASK_ID = "BOTTE_MESSAGE"
@@ -59,23 +60,24 @@ def is_task(item: Mapping[str, object]) -> bool:
     return isinstance(partition_key, str) and (partition_key + "#").startswith(GROUP_PREFIX)
 
 
-def to_fields(item: Mapping[str, object], names: Collection[str] | None = None) -> object:
+def to_fields(item: Mapping[str, object]) -> tuple[object, tuple[str, ...]]:
     """What the item's ``Payload`` holds, as plain values, with ``SenderApp`` for a missing ``sender_app``.
 
-    names: the fields to read, all by default; others are left out, whatever they hold. What is no map comes as it is.
-    Raises InvalidTask where there is no ``Payload``, or a field holds what JSON has no word for.
+    Beside it the names of the fields that are left out, as JSON has no word for what they hold. A ``Payload`` that is
+    no map comes as it is. Raises InvalidTask where there is none, or none that can be read.
     """
     if "Payload" not in item:
         raise InvalidTask("Payload", "is missing")
     payload = item["Payload"]
     given = payload.get("M") if isinstance(payload, Mapping) else None
     if not isinstance(given, Mapping):
-        return from_attribute(payload, "Payload")
-    wanted = given if names is None else [name for name in given if name in names]
-    fields = {name: from_attribute(given[name], f"Payload.{name}") for name in wanted}
-    if "SenderApp" in item and "sender_app" not in fields:
-        fields["sender_app"] = from_attribute(item["SenderApp"], "SenderApp")
-    return fields
+        return from_attribute(payload, "Payload"), ()
+    attributes = {"sender_app": item["SenderApp"], **given} if "SenderApp" in item else given
+    fields: dict[str, object] = {}
+    for name, attribute in attributes.items():
+        with suppress(InvalidTask):
+            fields[name] = from_attribute(attribute, name)
+    return fields, tuple(name for name in attributes if name not in fields)
 
 
 def to_attribute(value: object) -> dict[str, object]:

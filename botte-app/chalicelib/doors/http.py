@@ -8,17 +8,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from ..contract.message import MAX_BODY_BYTES, MAX_ID_CHARACTERS, Message, parse_json
+from ..contract.message import MAX_ID_CHARACTERS, Message
+from ..contract.reading import Reading
 from ..errors import IdReused, InvalidMessage, MessageInFlight, Refused, Unavailable
 from ..relay import Accepted, Relay
+from ..senders import recognise
 from ..settings import Parameters
+from .bodies import FORM, JSON, MULTIPART, TEXT, TooLarge, Unsupported, query_fields, read_body, read_fields
 
-CONTENT_TYPES = ["application/json", "application/x-www-form-urlencoded", "text/plain"]
+CONTENT_TYPES = [JSON, FORM, MULTIPART, TEXT]
 ANSWER_SECONDS = 27.0  # API Gateway gives up after 29
 _RETRY_AFTER_SECONDS = 30
 
@@ -55,8 +59,14 @@ def get_message(relay: Relay, parameters: Parameters, request: Any, id: str) -> 
 
 def _post_message(relay: Relay, parameters: Parameters, request: Any, now: float) -> Answer:
     _authenticate(parameters, request.headers)
-    message = _read_message(request, now)
-    outcome = relay.accept(message, deadline=now + ANSWER_SECONDS, spare_id=relay.new_id())
+    return accept(relay, Reading(_read_message(request, now)), now)
+
+
+def accept(relay: Relay, reading: Reading, now: float) -> Answer:
+    """Has the relay send a message, and answers what became of it."""
+    outcome = relay.accept(
+        reading.message, deadline=now + ANSWER_SECONDS, spare_id=relay.new_id(), mended=reading.mended
+    )
     if isinstance(outcome, Accepted):
         location = "/message/" + quote(outcome.id, safe="")
         return Answer({"status": "accepted", "id": outcome.id}, {"Location": location}, 202)
@@ -79,6 +89,10 @@ def answer(handle: Callable[[], Answer]) -> Answer:
         return handle()
     except HttpError as error:
         return error.answer
+    except Unsupported as error:
+        return HttpError(415, "UnsupportedMediaType", str(error)).answer
+    except TooLarge as error:
+        return HttpError(413, "PayloadTooLargeError", str(error)).answer
     except InvalidMessage as error:
         # To name a chat by its raw id is not a slip but something that is not allowed.
         status, code = (403, "ForbiddenError") if error.field == "chat_id" else (400, "BadRequestError")
@@ -96,18 +110,34 @@ def answer(handle: Callable[[], Answer]) -> Answer:
 
 
 def _authenticate(parameters: Parameters, headers: Headers) -> None:
-    given = headers.get("authorization", "").strip(" \t")
-    scheme, _, credentials = given.partition(" ")
-    if scheme.lower() == "bearer":
-        given = credentials.strip(" \t")
+    given = credentials(headers)
     if not given:
         raise HttpError(401, "UnauthorizedError", "the Authorization header has no API token")
     # Every live token is compared: the time does not tell which one came.
     names = [name for token, name in parameters.http_api_tokens().items() if same_secret(given, token)]
     if not names:
         raise HttpError(403, "ForbiddenError", "the API token in the Authorization header is not valid")
-    if names[0]:
-        _log.info("authenticated", extra={"api_token": names[0]})
+    log_token(names[0])
+
+
+def credentials(headers: Headers) -> str:
+    """The token of the Authorization header: alone, after ``Bearer``, or as the password of ``Basic``."""
+    given = headers.get("authorization", "").strip(" \t")
+    scheme, _, rest = given.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip(" \t")
+    if scheme.lower() == "basic":
+        try:
+            return b64decode(rest.strip(" \t"), validate=True).decode("utf-8", "surrogateescape").partition(":")[2]
+        except ValueError:
+            raise HttpError(401, "UnauthorizedError", "Authorization: Basic takes user:token in base64") from None
+    return given
+
+
+def log_token(name: str) -> None:
+    """Logs which token was used, if it has a name."""
+    if name:
+        _log.info("authenticated", extra={"api_token": name})
 
 
 def same_secret(given: str, live: str) -> bool:
@@ -117,28 +147,22 @@ def same_secret(given: str, live: str) -> bool:
 
 
 def _read_message(request: Any, now: float) -> Message:
-    headers: Headers = request.headers
-    if headers.get("content-encoding", "identity").lower() != "identity":
-        raise HttpError(415, "UnsupportedMediaType", "Content-Encoding: compressed bodies are not taken")
+    given = read_fields(read_body(request))
+    query = query_fields(request)
+    if isinstance(given, dict):
+        for name in query.keys() & given.keys():
+            raise InvalidMessage(name, "is given in the query and in the body")
+        given = {**given, **query}
     try:
-        body: bytes = request.raw_body
-    except ValueError:
-        raise InvalidMessage("body", "is not base64") from None
-    if len(body) > MAX_BODY_BYTES:
-        raise HttpError(413, "PayloadTooLargeError", f"body: at most {MAX_BODY_BYTES:,} bytes are taken")
-    if headers.get("content-type", "").split(";")[0].strip().lower() == "text/plain":
-        message = Message(text=_decode(body))
-    else:
-        message = Message.from_fields(parse_json(body), now=now)
-    key = headers.get("idempotency-key")
+        message = Message.from_fields(given, now=now)
+    except InvalidMessage as error:
+        known = recognise(given)
+        if known is None:
+            raise
+        reason = f"{error.reason}. This looks like a body of {known.sender}; such go to POST /hook/<name>"
+        raise InvalidMessage(error.field, reason) from None
+    key = request.headers.get("idempotency-key")
     return message if key is None else _with_id(message, key)
-
-
-def _decode(body: bytes) -> str:
-    try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError:
-        raise InvalidMessage("body", "is not UTF-8") from None
 
 
 def _with_id(message: Message, key: str) -> Message:

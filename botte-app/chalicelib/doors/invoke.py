@@ -8,8 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 from ..contract.message import Message
+from ..contract.reading import Reading
 from ..errors import IdReused, InvalidMessage, MessageInFlight, Refused, TableUnavailable
 from ..relay import Accepted, Delivered, Relay
+from ..senders import read, recognise
 
 
 def send_invoked(relay: Relay, event: object, request_id: str, deadline: float) -> dict[str, Any]:
@@ -19,23 +21,32 @@ def send_invoked(relay: Relay, event: object, request_id: str, deadline: float) 
     listening. Raises Unavailable where nothing was accepted.
     """
     try:
-        message = Message.from_fields(event, now=time.time())
-        outcome = _send(relay, message, request_id, deadline)
+        message, mended = _read(event, time.time())
+        outcome = _send(relay, message, mended, request_id, deadline)
     except InvalidMessage as error:
         _park(relay, request_id, event, error)
         raise
     except Refused as error:
         if message.id is None:
             _park(relay, request_id, event, error)
-        raise
+        raise Refused(error.reason) from None  # callers look at the name, and know no others
     if isinstance(outcome, Accepted):
         return {"status": "accepted", "id": outcome.id}
     return outcome.result
 
 
-def _send(relay: Relay, message: Message, request_id: str, deadline: float) -> Delivered | Accepted:
+def _read(event: object, now: float) -> Reading:
+    """A message, whose sender may be listening; or what a service of AWS sends, and then nobody is."""
+    if recognise(event) is None:
+        return Reading(Message.from_fields(event, now=now))
+    return read(event, now=now)
+
+
+def _send(
+    relay: Relay, message: Message, mended: tuple[str, ...], request_id: str, deadline: float
+) -> Delivered | Accepted:
     try:
-        return relay.accept(message, deadline=deadline, spare_id=request_id)
+        return relay.accept(message, deadline=deadline, spare_id=request_id, mended=mended)
     except MessageInFlight:
         return Accepted(message.id or request_id)
     except IdReused as error:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from ..contract.message import Message, parse_json
+from .. import senders
+from ..contract.reading import Reading
 from ..outbox.row import Key
 from ..relay import Entry
 
@@ -30,5 +31,5 @@ def read_queue(records: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
             yield Entry(key, None, read, body, sequence=number.zfill(_SEQUENCE_DIGITS))
 
 
-def _read_body(body: str, now: float) -> Message:
-    return Message.from_fields(parse_json(body), now=now, ignore_unknown=True)
+def _read_body(body: str, now: float) -> Reading:
+    return senders.read_text(body, now=now)

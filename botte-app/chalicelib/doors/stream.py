@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from .. import senders
 from ..aws import ConditionFailed, DynamoTable, pages
-from ..contract.message import FIELDS, FORBIDDEN_FIELD, Message, is_id
+from ..contract.message import FIELDS, is_id
+from ..contract.reading import Reading
 from ..contract.task import GROUP_PREFIX, InvalidTask, is_task, to_fields
 from ..errors import TableUnavailable
 from ..outbox.row import Key
@@ -117,8 +119,14 @@ class Tasks:
             _log.warning("a task stays in its table", extra={"id": item["SK"]["S"], "reason": error.reason})
 
 
-def _read_item(item: Item, now: float) -> Message:
-    return Message.from_fields(to_fields(item, (*FIELDS, FORBIDDEN_FIELD)), now=now, ignore_unknown=True)
+def _read_item(item: Item, now: float) -> Reading:
+    given, unreadable = to_fields(item)
+    if isinstance(given, str):
+        return senders.read_text(given, now=now)
+    if "text" in unreadable:
+        raise InvalidTask("Payload.text", "has a type that a message does not have")
+    message, mended = senders.read(given, now=now)
+    return Reading(message, (*mended, *(name for name in unreadable if name in FIELDS)))
 
 
 def _content(item: Item) -> str:
@@ -129,9 +137,10 @@ def _content(item: Item) -> str:
 def _raw(item: Item) -> str:
     """The fields as JSON, as another door would bring them; or else the attributes."""
     try:
-        return _json(to_fields(item))
+        fields, unreadable = to_fields(item)
     except InvalidTask:
         return _content(item)
+    return _content(item) if unreadable else _json(fields)
 
 
 def _json(value: object) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple
 
-from ..contract.message import Message, parse_json
+from .. import senders
+from ..contract.message import MAX_MESSAGE_BYTES, Message, parse_json
+from ..contract.reading import Reading
 from ..contract.task import GROUP_PREFIX
 from ..telegram.delivery import Progress
 
@@ -140,9 +142,14 @@ class Row:
         """The message's fields, as JSON; bad input as it came, or its beginning, where it was very long."""
         return self._string("Message") or self._string("RawBody")
 
-    def read_message(self, now: float) -> Message:
-        """The message, at a time (epoch seconds). Raises InvalidMessage."""
-        return Message.from_fields(parse_json(self.body or ""), now=now, ignore_unknown=True)
+    def read_message(self, now: float) -> Reading:
+        """The message, at a time (epoch seconds), as a queue door reads it. Raises InvalidMessage."""
+        fields, mended = self._string("Message"), self.progress.mended
+        if fields is None:
+            message, left_out = senders.read_text(self._string("RawBody") or "", now=now)
+            return Reading(message, tuple(dict.fromkeys((*left_out, *mended))))
+        given = parse_json(fields, max_bytes=MAX_MESSAGE_BYTES)
+        return Reading(Message.from_fields(given, now=now, ignore_unknown=True), mended)
 
     @property
     def sequence(self) -> str | None:

@@ -42,7 +42,7 @@ ATTRIBUTES = (
     *("LeaseId", "Attempts", "Ambiguous", "Failures", "FailingSince", "LastError"),
     *("TelegramMessageId", "Answer", "Mended", "PlainFrom", "ExpirationTs", "OwnerPK", "OwnerSK"),
 )
-_CONTENT = ("Chat", "Message", "BodyHash", "AcceptedTs", "TurnTs", "Sequence")
+_CONTENT = ("Chat", "Message", "BodyHash", "AcceptedTs", "TurnTs", "Sequence", "Mended")
 _PROGRESS = ("TelegramMessageId", "Answer", "Mended", "PlainFrom")
 _MENDS = ("Mended", "PlainFrom")
 
@@ -104,6 +104,7 @@ _OURS = ("SENDING, our lease",)
 
 def _new(target: str, *sets: str) -> Event:
     """The first event of a message: whatever its row holds of a message whose time is over goes."""
+    sets = tuple(dict.fromkeys(sets))
     return Event(_NEW, target, sets, removes=tuple(name for name in ATTRIBUTES if name not in ("Status", *sets)))
 
 
@@ -159,6 +160,7 @@ class Content(NamedTuple):
 
     message: its fields, as JSON; None for bad input. turn: when it might go at first, in epoch seconds.
     sequence: its place in its group. gone: the row of an earlier message with its id, which is no longer there.
+    mended: the fields that were left out or changed when it was read.
     """
 
     chat: str
@@ -168,15 +170,17 @@ class Content(NamedTuple):
     turn: float
     sequence: str | None = None
     gone: Key | None = None
+    mended: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, message: Message, now: float, sequence: str | None = None) -> Content:
-        """A message that is accepted now (epoch seconds). sequence: its place in its group."""
+    def of(cls, message: Message, now: float, sequence: str | None = None, *, mended: tuple[str, ...] = ()) -> Content:
+        """A message that is accepted now (epoch seconds). sequence: its place in its group. mended: see Content."""
         turn = max(now, float(message.deliver_at or 0))
         fields = message.to_fields()
         kept = json.dumps(fields, ensure_ascii=False)
         fields.pop("id", None)
-        return cls(message.chat, kept, _hash(json.dumps(fields, sort_keys=True)), now, turn, sequence)
+        body_hash = _hash(json.dumps(fields, sort_keys=True))
+        return cls(message.chat, kept, body_hash, now, turn, sequence, mended=mended)
 
     @classmethod
     def of_bad_input(cls, raw: str, now: float) -> Content:
@@ -343,6 +347,7 @@ def _content(content: Content) -> dict[str, object]:
         "AcceptedTs": content.accepted,
         "TurnTs": content.turn,
         "Sequence": content.sequence,
+        "Mended": list(content.mended) or None,
     }
 
 
@@ -362,7 +367,7 @@ def _progress(progress: Progress) -> dict[str, object]:
 def _lane(row: Row, now: float) -> str:
     """The chat of the message in a row; bad input was parked without a look at it."""
     try:
-        return row.read_message(now).chat
+        return row.read_message(now).message.chat
     except InvalidMessage:
         return row.chat
 

@@ -20,7 +20,7 @@ from ..outbox import states
 from ..outbox.row import Key
 from ..outbox.states import Change, Content
 from ..outbox.table import NotApplied, Outbox
-from ..telegram.delivery import Delivery
+from ..telegram.delivery import Delivery, Progress
 from ..telegram.rendering import render
 from .answers import answer_known
 from .attempt import Attempts
@@ -52,10 +52,13 @@ class Acceptance:
         self._outbox = outbox
         self._clock = clock
 
-    def accept(self, message: Message, *, deadline: float, spare_id: str) -> Delivered | Accepted:
+    def accept(
+        self, message: Message, *, deadline: float, spare_id: str, mended: tuple[str, ...] = ()
+    ) -> Delivered | Accepted:
         """Sends a message, or keeps it.
 
         deadline: epoch seconds. spare_id: names the message if it has to be kept, and has no id of its own.
+        mended: the fields that were left out or changed when it was read.
         Raises InvalidMessage (unknown chat), Refused, IdReused, MessageInFlight; and Unavailable where nothing was
         accepted, because the outbox cannot be reached either.
         """
@@ -67,7 +70,7 @@ class Acceptance:
         except Unavailable:
             pass  # the message is kept, and its chat looked up when it is sent
         key, now = Key.of_id(message.id or spare_id), self._clock()
-        content = Content.of(message, now)
+        content = Content.of(message, now, mended=mended)
         if content.turn > now:
             return self._keep(key, content, states.wait)
         if message.id is None and len(render(message)) == 1:
@@ -87,7 +90,7 @@ class Acceptance:
 
     def _send_directly(self, key: Key, content: Content, message: Message, deadline: float) -> Delivered | Accepted:
         """Sends a message that nobody can ask for again: it needs no row, unless it has to be kept."""
-        delivery = Delivery(message)
+        delivery = Delivery(message, Progress(mended=content.mended))
         try:
             self._courier.carry(delivery, deadline=deadline)
         except Unavailable as error:

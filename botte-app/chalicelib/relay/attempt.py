@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..contract.message import InvalidMessage, Message
+from ..contract.reading import Reading
 from ..errors import Ambiguous, Refused, TableUnavailable, Unavailable
 from ..outbox import states
 from ..outbox.row import Key, Row
@@ -50,7 +52,7 @@ class Attempts:
         """Takes a new message to send it. Raises NotApplied where it is known, TableUnavailable."""
         lease = self._lease()
         row = self._outbox.add(key, content, lambda content: states.claim(content, lease))
-        return self._claimed(row, lease, message)
+        return self._claimed(row, lease, Reading(message, row.progress.mended))
 
     def reclaim(self, row: Row, *, until: float | None = None) -> Claim | None:
         """Takes a row that is due, to send it once more; None if it is not due any more, or somebody else has it.
@@ -150,7 +152,7 @@ class Attempts:
         if error is not None:
             log_outcome("pending", claim.key, claim.message, error.reason, waited_seconds=int(now - row.turn_ts))
 
-    def _claimed(self, row: Row, lease: Lease, message: Message) -> Claim:
+    def _claimed(self, row: Row, lease: Lease, reading: Reading) -> Claim:
         def note(progress: Progress) -> None:
             extended = Lease(lease.id, self._clock() + LEASE_SECONDS)
             try:
@@ -160,7 +162,8 @@ class Attempts:
             except NotApplied:
                 raise Interrupted("another process has it: the lease was over") from None
 
-        return Claim(row.key, row, lease, Delivery(message, row.progress, note=note))
+        progress = replace(row.progress, mended=reading.mended)
+        return Claim(row.key, row, lease, Delivery(reading.message, progress, note=note))
 
     def _lease(self) -> Lease:
         return Lease(self._random(16).hex(), self._clock() + LEASE_SECONDS)

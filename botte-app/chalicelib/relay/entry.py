@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..contract.message import Message
+from ..contract.reading import Reading
 from ..outbox.row import Key
 
 
@@ -14,14 +14,14 @@ class Entry:
     """What a queue door took from a record.
 
     record: the row that the record's place and content name, in its group if it belongs to one. name: the id of the
-    message if it gives none itself, and belongs to no group. read: gives the message, at a time (epoch seconds); raises
+    message if it gives none itself, and belongs to no group. read: reads the message, at a time (epoch seconds); raises
     InvalidMessage or InvalidTask. raw: the body as it came. sequence: its place in its group.
     forget: called once the outbox has the message.
     """
 
     record: Key
     name: str | None
-    read: Callable[[float], Message]
+    read: Callable[[float], Reading]
     raw: str
     sequence: str | None = None
     forget: Callable[[], None] = lambda: None

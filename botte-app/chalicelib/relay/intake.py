@@ -87,8 +87,8 @@ class Intake:
     def _take(self, entry: Entry, deadline: float, spent: dict[str, float]) -> None:
         """spent: how many seconds of the batch each chat has had. The messages of a slow one do not wait in line."""
         now = self._clock()
-        message = entry.read(now)
-        content, key = Content.of(message, now, entry.sequence), entry.key(message.id)
+        message, mended = entry.read(now)
+        content, key = Content.of(message, now, entry.sequence, mended=mended), entry.key(message.id)
         try:
             self._check_chat(message)
             if content.turn > now:

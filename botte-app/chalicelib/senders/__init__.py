@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from ..contract.message import FIELDS, FORBIDDEN_FIELD, InvalidMessage, check_size, clean, has_words, parse_json
+from ..contract.reading import Reading, read_leniently
+from . import unknown
 from .notice import Fields
 
 # The first that knows a payload takes it: those with the surest marks come first.
@@ -39,6 +42,47 @@ def recognise(payload: object) -> Recognised | None:
         if fields is not None:
             return Recognised(sender, fields)
     return None
+
+
+def read(given: object, *, now: float) -> Reading:
+    """Reads a JSON value where nobody can mend it. now: epoch seconds. Raises as ``read_leniently`` does."""
+    return read_leniently(to_fields(given), now=now)
+
+
+def read_text(body: str, *, now: float) -> Reading:
+    """Reads a text where nobody can mend it: JSON, or words. As ``read`` else; raises for what is too large, too."""
+    check_size(body)
+    return read(to_value(body), now=now)
+
+
+def to_value(body: str) -> object:
+    """The JSON value of a text; what is no JSON is the words of a message."""
+    try:
+        value = parse_json(body)
+    except InvalidMessage:
+        value = body
+    return {"text": value} if isinstance(value, (str, int, float)) else value
+
+
+def to_fields(given: object) -> Mapping[str, object]:
+    """The fields of a JSON value: a message as it is, what a sender knows, or else what shows the value as it is."""
+    recognised = recognise(given)
+    if recognised is not None:
+        return {"sender_app": recognised.sender, **recognised.fields}
+    if not isinstance(given, Mapping):
+        return unknown.read(given) or {}
+    if not _is_message(given) and not given.keys() <= {*FIELDS, FORBIDDEN_FIELD}:
+        return unknown.read(given) or {}
+    if isinstance(given.get("text"), (bool, list, Mapping)):
+        return {**given, "text": None, **(unknown.read(given["text"]) or {})}
+    return given
+
+
+def _is_message(given: Mapping[str, object]) -> bool:
+    """Whether an object has words, or media, where a message of Botte's has them."""
+    text = given.get("text")
+    has_media = any("://" in str(given.get(name)) for name in ("photo", "document"))
+    return has_media or (has_words(clean(text)) if isinstance(text, str) else text not in (None, [], {}))
 
 
 def read_as(sender: str, payload: Mapping[str, Any]) -> Fields | None:

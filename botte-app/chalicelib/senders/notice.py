@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..contract.escaping import escaped
 from ..contract.message import InvalidMessage, check_url, is_id
 
 MAX_TITLE_CHARACTERS = 200
@@ -79,7 +79,7 @@ def collapse_key(*names: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return escape(text, quote=False)
+    return escaped(text, "HTML")
 
 
 def _shortened(text: str, max_characters: int) -> str:

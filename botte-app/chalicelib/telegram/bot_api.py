@@ -20,6 +20,7 @@ from ..errors import (
     Ambiguous,
     BotTokenRejected,
     ChatMigrated,
+    KeyboardRefused,
     MarkupRefused,
     MediaNotFetched,
     Refused,
@@ -50,9 +51,12 @@ _NOT_SENT = (
     urllib3.exceptions.LocationValueError,
 )
 _MARKUP = ("can't parse entities", "can't parse caption entities", "can't parse message text")
-_THREAD = ("message thread not found", "topic_closed", "topic_deleted", "topic closed")
+_THREAD = ("message thread not found", "message_thread_not_found", "topic_closed", "topic_deleted", "topic closed")
+# These come first: they quote the address, and what is wrong with it in the words for media.
+_KEYBOARD = ("inline keyboard", "reply markup", "reply keyboard", "reply_markup_", "button_")
 _MEDIA = (
     "wrong file identifier/http url",
+    "invalid file http url specified",
     "wrong http url",
     "failed to get http url content",
     "wrong type of the web page content",
@@ -62,6 +66,9 @@ _MEDIA = (
     "webpage_curl_failed",
     "webpage_media_empty",
     "image_process_failed",
+    "webdocument_",
+    "external_url_invalid",
+    "document_invalid",
     "photo_",  # such as PHOTO_INVALID_DIMENSIONS
 )
 
@@ -258,6 +265,8 @@ def _error(status: int, description: str, parameters: Mapping[str, Any], headers
     lowered = description.lower()
     if isinstance(parameters.get("migrate_to_chat_id"), int):
         return ChatMigrated(said, parameters["migrate_to_chat_id"])
+    if any(words in lowered for words in _KEYBOARD):
+        return KeyboardRefused(said)
     if any(words in lowered for words in _MARKUP):
         return MarkupRefused(said)
     if any(words in lowered for words in _THREAD):

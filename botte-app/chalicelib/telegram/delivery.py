@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..contract.message import Message
-from ..errors import Ambiguous, ChatMigrated, MarkupRefused, MediaNotFetched, Refused, ThreadNotFound
+from ..errors import (
+    Ambiguous,
+    ChatMigrated,
+    KeyboardRefused,
+    MarkupRefused,
+    MediaNotFetched,
+    Refused,
+    ThreadNotFound,
+)
 from .bot_api import Sender
 from .rendering import Part, render
 
@@ -22,7 +30,7 @@ class Progress:
     """How far a message has come.
 
     message_ids: of the parts that Telegram took. answer: Telegram's ``Message`` for the first of them.
-    mended: the fields that were changed for Telegram to take the message.
+    mended: the fields that were changed or left out, when the message was read or for Telegram to take it.
     plain_from: the part from which the text goes as plain text, after Telegram refused its markup.
     """
 
@@ -88,8 +96,12 @@ class Delivery:
 
     def _parts(self) -> tuple[Part, ...]:
         mended = self.progress.mended
-        media_as_link = "photo" in mended or "document" in mended
-        parts = render(self.message, plain_from=self.progress.plain_from, media_as_link=media_as_link)
+        parts = render(
+            self.message,
+            plain_from=self.progress.plain_from,
+            media_as_link=("photo" if self.message.photo else "document") in mended,
+            buttons_as_links="reply_markup" in mended,
+        )
         if self.message.parse_mode and "parse_mode" not in mended and not all(map(_keeps_markup, parts)):
             self.progress = replace(self.progress, mended=(*mended, "parse_mode"))
         return parts
@@ -106,6 +118,8 @@ class Delivery:
         match refusal:
             case MarkupRefused() if message.parse_mode:
                 field = "parse_mode"
+            case KeyboardRefused() if message.reply_markup:
+                field = "reply_markup"
             case ThreadNotFound() if message.message_thread_id:
                 field = "message_thread_id"
             case MediaNotFetched() if message.photo or message.document:

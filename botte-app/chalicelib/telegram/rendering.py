@@ -6,11 +6,12 @@ Pure and deterministic: the same message gives the same parts, so a delivery tha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ..contract.escaping import escaped, plain
 from ..contract.message import Message
 from .cutting import BLANKS, Chunk, cut, units
 
@@ -26,6 +27,7 @@ FILE_NAME = "message.txt"
 # A text with so few delimiters does not hold more entities than Telegram keeps.
 _DELIMITERS = {"HTML": "<", "MarkdownV2": "_*~`|[>"}
 _FEW_DELIMITERS = 60
+_OPTIONS = ("disable_notification", "protect_content", "message_thread_id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,28 +45,29 @@ class Part:
     file: tuple[str, bytes] | None = None
 
 
-def render(message: Message, *, plain_from: int | None = None, media_as_link: bool = False) -> tuple[Part, ...]:
-    """The calls that deliver the message, in order: at least one, at most ten.
+def render(
+    message: Message, *, plain_from: int | None = None, media_as_link: bool = False, buttons_as_links: bool = False
+) -> tuple[Part, ...]:
+    """The calls that deliver the message, in order: at least one, at most ten, and one more for buttons as links.
 
     A text longer than one message is cut at a paragraph, a line, a word, or anywhere, in this order of preference.
     Only whitespace at a cut is dropped, and markup open at a cut is closed before it and opened again after it.
     A text longer than ten messages becomes a file, with its first lines as the caption; links show their addresses.
 
-    plain_from: the number of a part, from 0. The text of this part and of those after it is sent as it was written,
+    plain_from: the number of a part, from 0. The text of this part and of those after it is sent for people to read,
         without ``parse_mode``: for the case that Telegram refuses the markup. The parts before it stay as they are.
     media_as_link: the photo's or document's URL goes below the text: for the case that Telegram cannot fetch it.
+    buttons_as_links: the keyboard's addresses go below the last text: for the case that Telegram refuses a button.
     """
     text, parse_mode = message.text, message.parse_mode
-    if plain_from == 0:
-        parse_mode = None
     parts: list[Part] = []
     media = _media(message)
-    url = link = ""
     if media is not None and media_as_link:
-        url = str(message.photo or message.document)
-        link = _escaped(url, parse_mode)
+        link = escaped(str(message.photo or message.document), parse_mode)
         text = link if text is None else f"{text}\n\n{link}"
-    elif media is not None:
+    if text is not None and plain_from == 0:
+        text, parse_mode = plain(text, parse_mode), None
+    if media is not None and not media_as_link:
         method, fields = media
         caption = None if text is None else _split(text, parse_mode, MAX_CAPTION_UNITS, 1)
         if caption is not None:
@@ -74,20 +77,14 @@ def render(message: Message, *, plain_from: int | None = None, media_as_link: bo
     if text is not None:
         room = MAX_PARTS - len(parts)
         chunks = list(_split(text, parse_mode, MAX_TEXT_UNITS, room) or [_document(text, parse_mode)])
-        plain = None if plain_from is None else plain_from - len(parts)
-        if plain is not None and 0 <= plain < len(chunks) and chunks[plain].parse_mode is not None:
-            rest = text[chunks[plain].start :]
-            chunks[plain:] = _split(rest, None, MAX_TEXT_UNITS, room - plain) or [_document(rest, None)]
-        if link != url and chunks[-1].parse_mode is None:
-            chunks[-1] = _with_plain_link(chunks[-1], link, url)
-        for chunk in chunks:
-            if chunk.file is not None:
-                parts.append(Part(method="sendDocument", fields={"caption": chunk.text}, file=chunk.file))
-            else:
-                fields = _formatted("text", chunk)
-                if message.link_preview_options is not None:
-                    fields["link_preview_options"] = message.link_preview_options
-                parts.append(Part(method="sendMessage", fields=fields))
+        number = None if plain_from is None else plain_from - len(parts)
+        if number is not None and 0 <= number < len(chunks) and chunks[number].parse_mode is not None:
+            rest = plain(text[chunks[number].start :], parse_mode)
+            chunks[number:] = _split(rest, None, MAX_TEXT_UNITS, room - number) or [_document(rest, None)]
+        parts += map(_text_part, chunks)
+    if message.reply_markup is not None and buttons_as_links:
+        parts[-1:] = _with_links(parts[-1], _links(message.reply_markup))
+        message = replace(message, reply_markup=None)
     return _with_options(message, parts)
 
 
@@ -99,25 +96,27 @@ def _media(message: Message) -> tuple[str, dict[str, object]] | None:
     return None
 
 
-def _escaped(text: str, parse_mode: str | None) -> str:
-    """The text as markup that shows it. https://core.telegram.org/bots/api#formatting-options"""
-    if parse_mode == "HTML":
-        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    if parse_mode == "MarkdownV2":
-        return "".join(f"\\{char}" if char in "_*[]()~`>#+-=|{}.!\\" else char for char in text)
-    return text
+def _links(keyboard: Mapping[str, Any]) -> str:
+    """The buttons of a keyboard, as a line of text each."""
+    return "\n".join(f"{button['text']}: {button['url']}" for row in keyboard["inline_keyboard"] for button in row)
 
 
-def _with_plain_link(chunk: Chunk, link: str, url: str) -> Chunk:
-    """The last chunk of a text that ends with a link. As plain text it shows the URL: an escaped one leads nowhere."""
+def _with_links(part: Part, links: str) -> tuple[Part, ...]:
+    """The last part of a message, with links below its text; what has no room there makes a part of its own."""
+    name, max_units = ("text", MAX_TEXT_UNITS) if part.method == "sendMessage" else ("caption", MAX_CAPTION_UNITS)
+    parse_mode = part.fields.get("parse_mode")
+    below = escaped(links, None if parse_mode is None else str(parse_mode))
+    text = f"{part.fields[name]}\n\n{below}" if name in part.fields else below
+    if units(text) <= max_units:
+        return (replace(part, fields={**part.fields, name: text}),)
+    chunks = _split(links, None, MAX_TEXT_UNITS, 1) or (_document(links, None),)
+    return (part, *map(_text_part, chunks))
+
+
+def _text_part(chunk: Chunk) -> Part:
     if chunk.file is not None:
-        name, content = chunk.file
-        return chunk._replace(file=(name, _ending(content.decode(), link, url).encode()))
-    return chunk._replace(text=_ending(chunk.text, link, url))
-
-
-def _ending(text: str, old: str, new: str) -> str:
-    return text.removesuffix(old) + new if text.endswith(old) else text
+        return Part(method="sendDocument", fields={"caption": chunk.text}, file=chunk.file)
+    return Part(method="sendMessage", fields=_formatted("text", chunk))
 
 
 def _formatted(name: str, chunk: Chunk) -> dict[str, object]:
@@ -125,17 +124,19 @@ def _formatted(name: str, chunk: Chunk) -> dict[str, object]:
 
 
 def _with_options(message: Message, parts: list[Part]) -> tuple[Part, ...]:
-    options: dict[str, object] = {
-        name: value
-        for name in ("disable_notification", "protect_content", "message_thread_id")
-        if (value := getattr(message, name)) is not None
-    }
-    last: dict[str, object] = {} if message.reply_markup is None else {"reply_markup": message.reply_markup}
+    fields = message.to_fields()
+    options = {name: fields[name] for name in _OPTIONS if name in fields}
+    of_text = {name: fields[name] for name in ("link_preview_options",) if name in fields}
+    of_last = {name: fields[name] for name in ("reply_markup",) if name in fields}
     return tuple(
-        Part(
-            method=part.method,
-            fields={**part.fields, **options, **(last if number == len(parts) else {})},
-            file=part.file,
+        replace(
+            part,
+            fields={
+                **part.fields,
+                **(of_text if part.method == "sendMessage" else {}),
+                **options,
+                **(of_last if number == len(parts) else {}),
+            },
         )
         for number, part in enumerate(parts, 1)
     )
@@ -147,6 +148,8 @@ def _split(text: str, parse_mode: str | None, max_units: int, room: int) -> tupl
         parse_mode is None or sum(map(text.count, _DELIMITERS[parse_mode])) <= _FEW_DELIMITERS
     ):
         return (Chunk(text, parse_mode),)
+    if parse_mode is None and units(text) > room * max_units:
+        return None
     return _cut(text, parse_mode, max_units, room)
 
 
@@ -159,7 +162,9 @@ def _cut(text: str, parse_mode: str | None, max_units: int, room: int) -> tuple[
         chunks = tuple(islice(cut(_readable(text, parse_mode), parse_mode, max_units), room + 1))
     except MarkupError:
         # Short enough to go out as it is: Telegram judges it. Too long: it could not be cut without breaking it.
-        return (Chunk(text, parse_mode),) if units(text) <= max_units else _split(text, None, max_units, room)
+        if units(text) <= max_units:
+            return (Chunk(text, parse_mode),)
+        return _split(plain(text, parse_mode), None, max_units, room)
     if len(chunks) == 1 and units(text) <= max_units:
         return (Chunk(text, parse_mode),)
     return chunks if len(chunks) <= room else None
@@ -182,8 +187,9 @@ def _document(text: str, parse_mode: str | None) -> Chunk:
     try:
         words = _readable(text, parse_mode).words
     except MarkupError:
-        words = text
-    head = next(cut(parse(words, None), None, MAX_CAPTION_UNITS - len("\n…")))
+        words = plain(text, parse_mode)
+    # The beginning is enough to cut the caption from.
+    head = next(cut(parse(words[: 2 * MAX_CAPTION_UNITS], None), None, MAX_CAPTION_UNITS - len("\n…")))
     after = words[head.start + len(head.text) :]
     ends_with_line = "\n" in after[: len(after) - len(after.lstrip())]
     return Chunk(head.text + ("\n…" if ends_with_line else "…"), None, file=(FILE_NAME, words.encode()))

@@ -131,13 +131,12 @@ FORBIDDEN_FIELD = "chat_id"
 _DEFAULT_CHAT = ("chat", "default")
 
 
-def parse_json(body: bytes | str) -> object:
+def parse_json(body: bytes | str, *, max_bytes: int = MAX_BODY_BYTES) -> object:
     """The value of a JSON text, read strictly (RFC 8259, and no key twice, no number beyond a float's range).
 
-    At most 256 KiB of UTF-8, with or without a byte order mark. Raises InvalidMessage for the field ``body``.
+    UTF-8, with or without a byte order mark. Raises InvalidMessage for the field ``body``.
     """
-    if len(body) > MAX_BODY_BYTES or (isinstance(body, str) and len(body.encode("utf-8", "replace")) > MAX_BODY_BYTES):
-        raise InvalidMessage("body", f"must be at most {MAX_BODY_BYTES:,} bytes")
+    check_size(body, max_bytes)
     try:
         text = (body if isinstance(body, str) else body.decode("utf-8")).removeprefix(BYTE_ORDER_MARK)
     except UnicodeDecodeError:
@@ -155,6 +154,12 @@ def parse_json(body: bytes | str) -> object:
         raise InvalidMessage("body", f"is not JSON: {reason}") from None
 
 
+def check_size(body: bytes | str, max_bytes: int = MAX_BODY_BYTES) -> None:
+    """Raises InvalidMessage for a body that is too large, in UTF-8."""
+    if len(body) > max_bytes or (isinstance(body, str) and len(body.encode("utf-8", "replace")) > max_bytes):
+        raise InvalidMessage("body", f"must be at most {max_bytes:,} bytes")
+
+
 def clean(text: str) -> str:
     """The text fit to be shown.
 
@@ -162,6 +167,11 @@ def clean(text: str) -> str:
     controls (but tab) and byte order marks go; lone surrogates and noncharacters become U+FFFD.
     """
     return _clean_characters(_ESCAPE_SEQUENCES.sub("", text))
+
+
+def has_words(text: str) -> bool:
+    """Whether a cleaned text shows anything."""
+    return any(map(_is_visible, text))
 
 
 def is_id(text: str) -> bool:
@@ -251,9 +261,9 @@ def _object(name: str, value: object) -> Mapping[str, object]:
 def _text(name: str, value: object) -> str:
     given = _string(name, value)
     text = clean(given)
-    if not any(map(_is_visible, text)):
+    if not has_words(text):
         text = _clean_characters(given)  # of nothing but escape sequences: their codes are what there is
-    if not any(map(_is_visible, text)):
+    if not has_words(text):
         raise InvalidMessage(name, "has nothing to show")
     size = len(text.encode())
     if size > MAX_TEXT_BYTES:

@@ -1,0 +1,145 @@
+"""The bodies of HTTP requests: JSON, forms and plain text, with options in the query. It knows nothing of Chalice.
+
+A form's values are texts, as the Bot API takes them: https://core.telegram.org/bots/api#making-requests
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from ..contract.message import MAX_BODY_BYTES, InvalidMessage, parse_json
+
+JSON, FORM, MULTIPART, TEXT = (
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "text/plain",
+)
+BINARY = [MULTIPART, TEXT]  # their charset is their sender's choice
+_FLAGS = ("disable_notification", "protect_content")
+_NUMBERS = ("message_thread_id", "deliver_at")
+_OBJECTS = ("link_preview_options", "reply_markup")
+_WORDS = ("text", "photo", "document")
+_INSTEAD = 'send JSON such as {"text": "..."}, a form with text=..., or the text itself with Content-Type: text/plain'
+
+
+class Unsupported(Exception):
+    """A body that is compressed."""
+
+
+class TooLarge(Exception):
+    """A body of more than 256 KiB."""
+
+
+class Body(NamedTuple):
+    """What a request brings. content_type: the header. media_type: the first word of it, in small letters."""
+
+    content: bytes
+    content_type: str
+    media_type: str
+
+
+def read_body(request: Any) -> Body:
+    """request: Chalice's, of which the ``headers`` and the ``raw_body`` are read.
+
+    Raises Unsupported, TooLarge, InvalidMessage.
+    """
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Unsupported("Content-Encoding: compressed bodies are not taken")
+    try:
+        content: bytes = request.raw_body
+    except ValueError:
+        raise InvalidMessage("body", "is not base64") from None
+    if len(content) > MAX_BODY_BYTES:
+        raise TooLarge(f"body: at most {MAX_BODY_BYTES:,} bytes are taken")
+    content_type = request.headers.get("content-type", "")
+    return Body(content, content_type, content_type.split(";")[0].strip().lower())
+
+
+def read_fields(body: Body) -> object:
+    """The JSON value, or the fields of a form or of a plain text, that a body brings. Raises InvalidMessage.
+
+    What curl calls a form by itself may be JSON.
+    """
+    if body.media_type == TEXT:
+        return {"text": decode(body)}
+    if body.media_type == MULTIPART:
+        return read_form(body)
+    if body.media_type != FORM or body.content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b""):
+        return parse_json(body.content)
+    fields = read_form(body)
+    if any(name in fields for name in _WORDS):
+        return fields
+    try:
+        return parse_json(body.content)
+    except InvalidMessage as error:
+        raise InvalidMessage("body", f"{error.reason}, and no form with text=...: {_INSTEAD}") from None
+
+
+def read_form(body: Body) -> dict[str, object]:
+    """The fields of a form. Raises InvalidMessage."""
+    if body.media_type == MULTIPART:
+        return typed(_parts(body))
+    text = decode(body)
+    return typed(parse_qsl(text, keep_blank_values=True, errors="replace"))
+
+
+def typed(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
+    """Fields whose values are texts, with the values that these stand for; of one that comes again, a list."""
+    values: dict[str, list[object]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(_typed(name, value))
+    return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
+
+
+def query_fields(request: Any) -> dict[str, object]:
+    """The fields in the query of a request, whose values are texts as in a form."""
+    query = request.query_params or {}
+    values = query.getlist if hasattr(query, "getlist") else lambda name: [query[name]]
+    return typed((name, value) for name in query for value in values(name))
+
+
+def decode(body: Body, errors: str = "strict") -> str:
+    """The body as text, in the charset that its type names. Raises InvalidMessage."""
+    found = re.search(r"charset=\"?([^\s\";]+)", body.content_type, re.IGNORECASE)
+    charset = found[1] if found else "utf-8"
+    try:
+        return body.content.decode(charset, errors)
+    except LookupError:
+        raise InvalidMessage("Content-Type", f"charset {charset[:40]!r} is not known") from None
+    except UnicodeError:
+        raise InvalidMessage("body", f"is not {charset.upper()}; Content-Type may name its charset") from None
+
+
+def _parts(body: Body) -> list[tuple[str, str]]:
+    from email.parser import BytesParser  # few send this, and it takes long to import
+    from email.policy import HTTP
+
+    head = f"Content-Type: {body.content_type}\r\n\r\n".encode("utf-8", "replace")
+    form = BytesParser(policy=HTTP).parsebytes(head + body.content)
+    pairs = []
+    for part in form.iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        if part.get_filename() is not None:
+            raise InvalidMessage(str(name), "files are not taken; give the address of a photo or document instead")
+        content = part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(content, bytes):
+            pairs.append((name, content.decode("utf-8", "replace")))
+    if not pairs:
+        raise InvalidMessage("body", f"is no form that can be read: {_INSTEAD}")
+    return pairs
+
+
+def _typed(name: str, value: str) -> object:
+    if name in _FLAGS:
+        return {"true": True, "1": True, "false": False, "0": False}.get(value.lower(), value)
+    if name in _NUMBERS and re.fullmatch(r"-?[0-9]{1,18}", value):
+        return int(value)
+    if name in _OBJECTS:
+        with suppress(InvalidMessage):
+            return parse_json(value)
+    return value

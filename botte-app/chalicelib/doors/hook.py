@@ -1,0 +1,80 @@
+"""The hook: the HTTP door for whatever does not speak Botte, ``POST /hook/<name>``.
+
+GitHub and Sentry can only sign:
+https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+https://docs.sentry.io/organization/integrations/integration-platform/webhooks/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from .. import senders
+from ..contract.message import is_id
+from ..contract.reading import Reading, read_leniently
+from ..relay import Relay
+from ..settings import Parameters
+from .bodies import FORM, MULTIPART, Body, decode, query_fields, read_body, read_form
+from .http import Answer, HttpError, accept, answer, credentials, log_token, same_secret
+
+CONTENT_TYPES = [
+    *("application/json", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"),
+    *("application/cloudevents+json", "application/octet-stream"),
+]
+_SIGNATURES = ("x-hub-signature-256", "sentry-hook-signature")
+_TOKENS = ("x-gitlab-token",)
+# What a sender repeats when it did not see the answer. https://docs.aws.amazon.com/sns/latest/dg/http-header.html
+_IDS = ("idempotency-key", "x-amz-sns-message-id")
+
+
+def post_hook(relay: Relay, parameters: Parameters, request: Any, name: str, now: float) -> Answer:
+    """``POST /hook/{name}``. request: Chalice's; its ``headers``, ``query_params`` and ``raw_body`` are read."""
+    return answer(lambda: _post_hook(relay, parameters, request, unquote(name), now))
+
+
+def _post_hook(relay: Relay, parameters: Parameters, request: Any, name: str, now: float) -> Answer:
+    query = query_fields(request)
+    token = str(query.pop("token", ""))
+    body = read_body(request)
+    _authenticate(parameters, request.headers, token, body.content)
+    return accept(relay, _read(body, request.headers, query, name, now), now)
+
+
+def _authenticate(parameters: Parameters, headers: Mapping[str, str], token: str, content: bytes) -> None:
+    """A token as for /message; or a hook token: in its place, in the address, or as the secret of a signature."""
+    given = [credentials(headers), token, *(headers.get(name, "") for name in _TOKENS)]
+    signatures = [headers.get(name, "").removeprefix("sha256=") for name in _SIGNATURES]
+    if not any((*given, *signatures)):
+        raise HttpError(401, "UnauthorizedError", "neither the Authorization header nor ?token= has a token")
+    hook_tokens = parameters.hook_tokens()
+    signed = {hmac.new(secret.encode(), content, hashlib.sha256).hexdigest(): secret for secret in hook_tokens}
+    names = [
+        *(name for secret, name in parameters.http_api_tokens().items() if same_secret(given[0], secret)),
+        *(name for secret, name in hook_tokens.items() for each in given if same_secret(each, secret)),
+        *(hook_tokens[secret] for digest, secret in signed.items() for each in signatures if same_secret(each, digest)),
+    ]
+    if not names:
+        raise HttpError(403, "ForbiddenError", "the token, or the signature, is not valid")
+    log_token(names[0])
+
+
+def _read(body: Body, headers: Mapping[str, str], query: Mapping[str, object], name: str, now: float) -> Reading:
+    value = _value(body)
+    label = value.get("sender_app") if isinstance(value, Mapping) else None
+    id = next((headers[header] for header in _IDS if is_id(headers.get(header, ""))), None)
+    return read_leniently({"id": id, **senders.to_fields(value), **query, "sender_app": label or name}, now=now)
+
+
+def _value(body: Body) -> object:
+    """The value that a body brings; what is neither JSON nor a form is a text."""
+    if body.media_type in (FORM, MULTIPART) and body.content[:1] not in (b"{", b"["):
+        fields = read_form(body)
+        if set(fields) == {"payload"}:  # as GitHub and old Slack tools send JSON
+            return senders.to_value(str(fields["payload"]))
+        if any(fields.values()):
+            return fields
+    return senders.to_value(decode(body, errors="replace"))
