@@ -32,7 +32,7 @@ pytestmark = pytest.mark.outbox("memory")
 
 def states_of(memory: MemoryTable) -> dict[str, str | None]:
     """The statuses of the messages by their texts."""
-    return {row.read_message(0).text or "": row.status for row in memory.scan() if row.status}
+    return {row.read_message(0).message.text or "": row.status for row in memory.scan() if row.status}
 
 
 def fifo_record(text: str, number: int, group: str = "g", chat: str = "default") -> dict[str, Any]:

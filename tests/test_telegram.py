@@ -92,9 +92,7 @@ def test_a_delivered_message_gives_telegrams_message(telegram: FakeTelegram) -> 
                 "DOCUMENT_INVALID",
             )
         ),
-        pytest.param(
-            api_error(400, "Bad Request: MESSAGE_THREAD_NOT_FOUND"), ThreadNotFound, id="400_thread_caps"
-        ),
+        pytest.param(api_error(400, "Bad Request: MESSAGE_THREAD_NOT_FOUND"), ThreadNotFound, id="400_thread_caps"),
         pytest.param(api_error(400, "Bad Request: can't parse entities: x"), MarkupRefused, id="400_markup"),
         pytest.param(api_error(400, "Bad Request: can't parse caption entities"), MarkupRefused, id="400_caption"),
         pytest.param(api_error(400, "Bad Request: message thread not found"), ThreadNotFound, id="400_thread"),

@@ -59,7 +59,9 @@ class Process:
 
     def post(self, message: Mapping[str, object]) -> int:
         """The status of ``POST /message``."""
-        request = SimpleNamespace(headers={"authorization": "t"}, raw_body=json.dumps(message).encode())
+        request = SimpleNamespace(
+            headers={"authorization": "t"}, raw_body=json.dumps(message).encode(), query_params=None
+        )
         return http.post_message(self.relay, self.parameters, request, self._clock()).status_code
 
     def invoke(self, message: object, request_id: str) -> dict[str, Any]:

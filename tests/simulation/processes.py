@@ -79,7 +79,7 @@ class Process:
 
     def post(self, body: bytes, id: str | None) -> http.Answer:
         headers = {"authorization": HTTP_TOKEN} | ({} if id is None else {"idempotency-key": id})
-        request = SimpleNamespace(headers=headers, raw_body=body)
+        request = SimpleNamespace(headers=headers, raw_body=body, query_params=None)
         return http.post_message(self.relay, self.parameters, request, self._world.clock())
 
     def invoke(self, event: object, request_id: str) -> dict[str, Any]:

@@ -130,7 +130,8 @@ def credentials(headers: Headers) -> str:
         try:
             return b64decode(rest.strip(" \t"), validate=True).decode("utf-8", "surrogateescape").partition(":")[2]
         except ValueError:
-            raise HttpError(401, "UnauthorizedError", "Authorization: Basic takes user:token in base64") from None
+            reason = "Authorization: Basic takes any name with the API token as its password, in base64"
+            raise HttpError(403, "ForbiddenError", reason) from None
     return given
 
 
