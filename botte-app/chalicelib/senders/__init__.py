@@ -17,7 +17,11 @@ from . import unknown
 from .notice import Fields
 
 # The first that knows a payload takes it: those with the surest marks come first.
-SENDERS = ("alertmanager",)
+SENDERS = (
+    "alarm",
+    "eventbridge",
+    "alertmanager",
+)
 
 _log = logging.getLogger("botte.senders")
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..contract.escaping import escaped
-from ..contract.message import InvalidMessage, check_url, is_id
+from ..contract.message import MAX_TEXT_BYTES, InvalidMessage, check_url, is_id
 
 MAX_TITLE_CHARACTERS = 200
 MAX_LINE_CHARACTERS = 500
@@ -69,7 +69,11 @@ class Notice:
 
     def _plain(self, title: str, lines: Sequence[str]) -> Fields:
         words = "\n".join(filter(None, (f"{self.mark} {title}".strip(), *lines)))
-        return {"text": "\n\n".join(filter(None, (words, self.body.strip(), self.details.strip())))}
+        text = "\n\n".join(filter(None, (words, self.body.strip(), self.details.strip())))
+        encoded = text.encode("utf-8", "replace")
+        if len(encoded) > MAX_TEXT_BYTES:
+            text = encoded[: MAX_TEXT_BYTES - 3].decode("utf-8", "ignore") + "…"
+        return {"text": text}
 
 
 def collapse_key(*names: str) -> str:

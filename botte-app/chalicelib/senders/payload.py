@@ -28,6 +28,12 @@ def parts(payload: object, *path: str) -> list[Payload]:
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
+def texts(payload: object, *path: str) -> list[str]:
+    """The texts in the list at a path of keys, without the empty ones."""
+    found = _at(payload, path)
+    return [each.strip() for each in found if isinstance(each, str) and each.strip()] if isinstance(found, list) else []
+
+
 def _at(payload: object, path: tuple[str, ...]) -> object:
     for key in path:
         payload = payload.get(key) if isinstance(payload, Mapping) else None
