@@ -19,6 +19,9 @@ from .notice import Fields
 # The first that knows a payload takes it: those with the surest marks come first.
 SENDERS = (
     "alarm",
+    "s3",
+    "destination",
+    "cost_anomaly",
     "eventbridge",
     "alertmanager",
 )
