@@ -18,6 +18,7 @@ from .notice import Fields
 
 # The first that knows a payload takes it: those with the surest marks come first.
 SENDERS = (
+    "sns",
     "alarm",
     "s3",
     "destination",
