@@ -7,10 +7,9 @@ https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.ht
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from ..contract.escaping import escaped
 from ..contract.message import InvalidMessage, check_url, parse_json
 from ..senders import recognise
 from . import unknown
@@ -26,9 +25,12 @@ _PROTOCOLS = {"default", "http", "https", "email", "email-json", "sms", "sqs", "
 
 def read(payload: Payload) -> Fields | None:
     """What somebody published, or a subscription that wants to be confirmed; None for anything else."""
-    records = [each for each in parts(payload, "Records") if text(each, "EventSource") == "aws:sns"]
-    if records:
-        return _joined([_notification(part(each, "Sns")) for each in records])
+    envelopes = [part(each, "Sns") for each in parts(payload, "Records") if text(each, "EventSource") == "aws:sns"]
+    if len(envelopes) > 1:  # SNS does not do that
+        words = [text(envelope, name) for envelope in envelopes for name in ("Subject", "Message")]
+        return Notice(title=f"{len(envelopes)} messages of SNS", body="\n\n".join(filter(None, words))).to_fields()
+    if envelopes:
+        return _notification(envelopes[0])
     if text(payload, "Type") == "Notification" and "Message" in payload:
         return _notification(payload)
     return _confirmation(payload) if text(payload, "Type") in _CONFIRMATIONS and "SubscribeURL" in payload else None
@@ -61,27 +63,6 @@ def _parsed(message: str) -> object:
     except InvalidMessage:
         return message
     return value if isinstance(value, (Mapping, list)) else message
-
-
-def _joined(several: Sequence[Fields]) -> Fields:
-    """One message of several, where a record has more than one: their words, their buttons."""
-    if len(several) == 1:
-        return several[0]
-    keyboards = [part(each, "reply_markup").get("inline_keyboard") for each in several]
-    rows = [row for keyboard in keyboards if isinstance(keyboard, list) for row in keyboard]
-    return {
-        "text": "\n\n".join(map(_as_html, several)),
-        "parse_mode": "HTML",
-        "link_preview_options": {"is_disabled": True},
-        "disable_notification": all(each.get("disable_notification") is True for each in several),
-        **({"reply_markup": {"inline_keyboard": rows}} if rows else {}),
-    }
-
-
-def _as_html(fields: Fields) -> str:
-    words, *addresses = (text(fields, name) for name in ("text", "photo", "document"))
-    shown = words if text(fields, "parse_mode").upper() == "HTML" else escaped(words, "HTML")
-    return "\n".join(filter(None, (shown, *(escaped(address, "HTML") for address in addresses))))
 
 
 def _confirmation(envelope: Payload) -> Fields:
