@@ -13,7 +13,7 @@ from chalicelib.telegram.markup import parse
 
 
 def show(body: str) -> Iterator[str]:
-    """The lines that show a body: the words, its buttons, and which sender and options it has. Raises InvalidMessage."""
+    """The lines that show a body: its words and buttons, its sender and options. Raises InvalidMessage."""
     payload = parse_json(body)
     recognised = recognise(payload)
     fields = recognised.fields if recognised else unknown.read(payload)
