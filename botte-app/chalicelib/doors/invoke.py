@@ -9,7 +9,7 @@ from typing import Any
 
 from ..contract.message import Message
 from ..contract.reading import Reading
-from ..errors import IdReused, InvalidMessage, MessageInFlight, Refused, TableUnavailable
+from ..errors import IdReused, InvalidMessage, MessageInFlight, Refused, TableUnavailable, Unavailable
 from ..relay import Accepted, Delivered, Relay
 from ..senders import read, recognise
 
@@ -18,7 +18,7 @@ def send_invoked(relay: Relay, event: object, request_id: str, deadline: float) 
     """Sends the message that ``event`` holds: Telegram's ``Message``, or ``{"status": "accepted", "id": ...}``.
 
     Raises InvalidMessage and Refused; before that the message is parked under the request's id, for nobody may be
-    listening. Raises Unavailable where nothing was accepted.
+    listening. Raises Unavailable where nothing was accepted. Callers see their names, so none of their kinds is raised.
     """
     try:
         message, mended = _read(event, time.time())
@@ -29,7 +29,9 @@ def send_invoked(relay: Relay, event: object, request_id: str, deadline: float) 
     except Refused as error:
         if message.id is None:
             _park(relay, request_id, event, error)
-        raise Refused(error.reason) from None  # callers look at the name, and know no others
+        raise Refused(error.reason) from None
+    except Unavailable as error:
+        raise Unavailable(error.reason, retry_after=error.retry_after) from None
     if isinstance(outcome, Accepted):
         return {"status": "accepted", "id": outcome.id}
     return outcome.result
