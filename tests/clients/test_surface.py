@@ -92,7 +92,8 @@ LARGE_KEYBOARD = {"inline_keyboard": [[{"text": "x", "url": "https://example.com
 INVALID: list[tuple[dict[str, Any], str]] = [
     ({}, "text"),
     ({"text": " \u200b"}, "text"),
-    ({"text": "x" * 32_769}, "text"),
+    ({"text": "x" * 262_145}, "text"),
+    ({"text": "x\n" * 131_000}, "body"),
     ({"text": "x", "id": "two words"}, "id"),
     ({"text": "x", "parse_mode": "Markdown"}, "parse_mode"),
     ({"text": "x", "photo": "http://example.com/x.png"}, "photo"),

@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from ._message import FIELDS, InvalidMessage, Message
+from ._message import FIELDS, InvalidMessage, Message, check_size
 
 _Self = TypeVar("_Self", bound="Client")
 
@@ -150,7 +150,9 @@ class Client(ABC):
 def make_message(given: Mapping[str, Any], spare_id: str | None = None) -> Message:
     """The message that the arguments of ``send_message`` make, always with an id. Raises InvalidMessage."""
     fields = {name: given[name] for name in FIELDS if given.get(name) is not None}
-    return Message.from_fields({"id": spare_id or str(uuid.uuid4()), **fields}, now=time.time())
+    message = Message.from_fields({"id": spare_id or str(uuid.uuid4()), **fields}, now=time.time())
+    check_size(to_json(message))
+    return message
 
 
 def check_id(id: str) -> None:
@@ -159,7 +161,7 @@ def check_id(id: str) -> None:
 
 
 def to_json(message: Message) -> str:
-    return json.dumps(message.to_fields(), ensure_ascii=False)
+    return json.dumps(message.to_fields(), ensure_ascii=False, separators=(",", ":"))
 
 
 @contextmanager
