@@ -266,13 +266,16 @@ def test_run_has_the_commands_code_also_when_the_notification_fails(
         assert err.startswith("botte: the notification was not sent: ")
 
 
-@pytest.mark.parametrize(("command", "code"), [("no-such-command", 127), (os.devnull, 126)])
+@pytest.mark.parametrize(
+    ("command", "code"), [("no-such-command", 127), (os.devnull, 126), (os.fsdecode(b"caf\xe9"), 127)]
+)
 def test_run_of_what_cannot_be_started_is_told_as_well(
     botte: Botte, telegram: FakeTelegram, command: str, code: int
 ) -> None:
     got, _, err = botte("run", "--", command)
-    assert (got, err.startswith(f"{command}: ")) == (code, True)
-    assert f"exit code {code}" in texts_about(telegram, os.path.basename(command), 1)[0]
+    shown = command.encode(errors="surrogateescape").decode(errors="replace")
+    assert (got, err.startswith(f"{shown}: ")) == (code, True)
+    assert f"exit code {code}" in texts_about(telegram, os.path.basename(shown), 1)[0]
 
 
 def test_run_of_what_a_signal_ends_has_the_shells_code(botte: Botte, telegram: FakeTelegram) -> None:
@@ -290,6 +293,14 @@ def test_any_output_goes_through_byte_for_byte_and_only_the_last_of_it_is_kept(
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out == content, err) == (0, True, b"")
     assert texts_about(telegram, "binary", 1)[0].splitlines()[1:] == ["line 97", "line 98", "line 99"]
+
+
+def test_a_long_progress_leaves_the_lines_before_it(botte: Botte, telegram: FakeTelegram) -> None:
+    """A progress bar that is written over for long does not drive other lines out of the report."""
+    script = f"print('before')\nfor n in range({KEPT_BYTES}): print(n, end='\\r')\nprint('100%\\nafter')"
+    code, out, _ = botte("run", "--name", "progress", "--", sys.executable, "-c", script)
+    assert (code, out.count("\r"), out.endswith("\r100%\nafter\n")) == (0, KEPT_BYTES, True)
+    assert texts_about(telegram, "progress", 1)[0].splitlines()[1:] == ["before", "100%", "after"]
 
 
 def test_output_comes_while_the_command_runs(telegram: FakeTelegram) -> None:
@@ -389,6 +400,9 @@ def test_a_hangup_that_nohup_ignores_is_ignored(telegram: FakeTelegram) -> None:
         (b"one\ntwo\n", "one\ntwo"),
         (b"\x1b[1;31mred\x1b[0m \x1b]8;;https://x\x07link\x1b]8;;\x1b\\", "red link"),
         (b"10%\r50%\r100%\r\ndone\r\n", "100%\ndone"),
+        (b"10%\r20%\r100% done\n", "100% done"),
+        (b"\r\x1b[2K50%\r\x1b[2K100%\r\x1b[?25h\n\r\r\nend\r", "100%\n\nend"),
+        (b"\x1b(B\x1b[m\x1b[32mgreen\x1b(B\x1b[m\x1b=", "green"),
         (b"\xff\xfe half \xe2\x82", "\ufffd\ufffd half \ufffd"),
         (b"\n".join(b"%d" % number for number in range(50)), "45\n46\n47\n48\n49"),
         (b"x" * KEPT_BYTES, "x" * 100),

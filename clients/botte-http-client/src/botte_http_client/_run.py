@@ -20,12 +20,17 @@ _LEFT_BYTES = 2 * 1024 * 1024  # what two pipes may hold when the command ends
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _FROM_KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
 # What moves the cursor or sets colours: https://en.wikipedia.org/wiki/ANSI_escape_code
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+_ANSI = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-Z\\^-~])")
+# A progress bar writes its line again and again, each time after a carriage return.
+_OVERWRITTEN = re.compile(rb"(?m)^.*\r(?=[^\r\n\x1b])")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended. code: as a shell has it, 128 + n for signal n. output: the last of it, as it came."""
+    """How a command ended.
+
+    code: as a shell has it, 128 + n for signal n. output: the last of it; what was overwritten may be gone.
+    """
 
     code: int
     seconds: float
@@ -33,9 +38,8 @@ class Outcome:
 
     def last_lines(self, count: int, units: int) -> str:
         """The last lines as a terminal shows them, without colours; never more than so many UTF-16 code units."""
-        text = _ANSI.sub("", self.output.decode("utf-8", "replace")).replace("\r\n", "\n")
-        # A progress bar writes its line again and again, each time after a carriage return.
-        shown = [line.rstrip("\r").rpartition("\r")[2] for line in text.rstrip().split("\n")]
+        seen = _OVERWRITTEN.sub(b"", _ANSI.sub(b"", self.output)).replace(b"\r", b"")
+        shown = seen.decode("utf-8", "replace").rstrip().split("\n")
         return "\n".join(shown[-count:]).encode("utf-16-le")[-2 * units :].decode("utf-16-le", "ignore")
 
 
@@ -46,7 +50,7 @@ def run(command: Sequence[str]) -> Outcome:
         try:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)  # noqa: S603
         except OSError as error:
-            complaint = f"{command[0]}: {error.strerror}\n".encode()
+            complaint = os.fsencode(f"{command[0]}: {error.strerror}\n")
             _write(2, complaint)
             code = 127 if isinstance(error, FileNotFoundError) else 126
             return Outcome(code, time.monotonic() - started, complaint)
@@ -76,7 +80,7 @@ def _pass_through(process: subprocess.Popen[bytes]) -> bytes:
             running = False
         for descriptor in [one for one in ready if one in sources]:
             chunk = os.read(descriptor, _CHUNK_BYTES)
-            kept = (kept + chunk)[-KEPT_BYTES:]
+            kept = _OVERWRITTEN.sub(b"", kept + chunk)[-KEPT_BYTES:]  # so a progress bar leaves room for other lines
             left -= 0 if running else len(chunk)
             source, target = sources[descriptor]
             if not chunk or not _write(target, chunk):
