@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -51,7 +52,8 @@ def in_shell(line: str) -> tuple[int, str]:
     """Runs a line of bash with the command in it; gives the exit code and stderr."""
     command = f'botte() {{ {sys.executable} -m botte_http_client "$@"; }}; {line}'
     environment = {**os.environ, "PYTHONPATH": str(SOURCES[0])}
-    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=30)
+    options: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace", "timeout": 30}
+    done = subprocess.run(["bash", "-c", command], env=environment, **options)
     return done.returncode, done.stderr
 
 
@@ -113,7 +115,7 @@ def test_what_is_accepted_can_be_asked_for(botte: Botte, telegram: FakeTelegram)
     ("arguments", "environment", "code", "text"),
     [
         (["send", "x"], {"BOTTE_URL": "http://127.0.0.1:1"}, 1, "Send it again later, with the id"),
-        (["send"], {}, 2, "text: is required"),
+        (["send"], {}, 2, "text: has nothing to show"),
         (["send", "x", "--html", "--markdown"], {}, 2, "give one of"),
         (["send", "x", "--reply-markup", "{"], {}, 2, "is not JSON"),
         (["send", "x", "--nonsense"], {}, 2, "--nonsense"),
@@ -153,27 +155,167 @@ def test_the_address_may_be_an_option(botte: Botte, http_proxy: Proxy, telegram:
     assert len(http_proxy.requests) == 1
 
 
-def test_text_is_read_from_standard_input(telegram: FakeTelegram) -> None:
-    for text, shown in [(b"from a pipe\n", "from a pipe"), (b"not \xff UTF-8 \x00", "not \ufffd UTF-8 ")]:
-        process = start("send", "-", stdin=subprocess.PIPE)
-        _, err = process.communicate(text, timeout=30)
-        assert (process.returncode, err) == (0, b"")
-        arrived(telegram, shown.strip())
+@pytest.mark.parametrize("arguments", [["send"], ["send", "-"]])
+def test_text_is_read_from_standard_input(telegram: FakeTelegram, arguments: list[str]) -> None:
+    """A pipe is read with and without a dash, and bytes that are not UTF-8 are shown as such."""
+    given = "from a pipe, é\r\nnot \udcff UTF-8 \x00end\r\n\n".encode(errors="surrogateescape")
+    process = start(*arguments, stdin=subprocess.PIPE)
+    _, err = process.communicate(given, timeout=30)
+    assert (process.returncode, err) == (0, b"")
+    arrived(telegram, "from a pipe, é\nnot \ufffd UTF-8 end")
 
 
-def test_endless_input_is_refused_and_not_read_to_its_end() -> None:
-    words = subprocess.Popen(["yes", "word"], stdout=subprocess.PIPE)
-    process = start("send", "-", stdin=words.stdout)
-    assert words.stdout is not None
-    words.stdout.close()
-    out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err.count(b"\n")) == (2, b"", 1)
-    assert words.wait(30) == -signal.SIGPIPE
+def test_text_is_read_from_a_file(telegram: FakeTelegram, tmp_path: Path) -> None:
+    """Standard input that is redirected is read as a pipe is."""
+    (tmp_path / "report").write_text("from a file\n")
+    assert in_shell(f"botte send --chat ops <{tmp_path}/report") == (0, "")
+    assert arrived(telegram, "from a file")[0]["chat_id"] == OPS_CHAT_ID
 
 
-@pytest.mark.parametrize("redirection", ["<&-", "</dev/null"])
+@pytest.mark.parametrize("arguments", [["TEXT"], ["--photo", "https://example.com/x.png"]])
+def test_standard_input_is_left_alone_by_a_message_that_does_not_need_it(
+    telegram: FakeTelegram, arguments: list[str]
+) -> None:
+    """With a TEXT, a photo or a document, what runs next still finds all of the input."""
+    reading, writing = os.pipe()
+    with open(reading, "rb") as ours, open(writing, "wb") as theirs:
+        theirs.write(b"for somebody else")
+        theirs.flush()
+        process = start("send", *arguments, stdin=ours)
+        assert process.wait(30) == 0
+        process.communicate()
+        theirs.close()
+        assert ours.read() == b"for somebody else"
+
+
+def test_a_caption_is_read_where_a_dash_asks_for_it(telegram: FakeTelegram) -> None:
+    """A photo has a caption from standard input for a dash only."""
+    assert in_shell("echo read | botte send --photo https://example.com/x.png -") == (0, "")
+    assert arrived(telegram, "read")[0]["method"] == "sendPhoto"
+
+
+def test_a_terminal_is_not_waited_for_silently(telegram: FakeTelegram) -> None:
+    """At a terminal, a forgotten TEXT is an error that shows what to write; a dash reads what is typed."""
+    keyboard, terminal = os.openpty()
+    process = start("send", stdin=terminal)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (
+        2, b'botte: TEXT is missing: botte send "Backup done", or some-command | botte send\n',
+    )  # fmt: skip
+    process = start("send", "-", stdin=terminal)
+    os.write(keyboard, b"typed\n\x04")
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    arrived(telegram, "typed")
+    os.close(keyboard)
+    os.close(terminal)
+
+
+def test_a_pipe_that_does_not_block_is_read_to_its_end(telegram: FakeTelegram) -> None:
+    """Where another process has made the pipe non-blocking, a pause of the writer is not the end of the text."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    process = start("send", stdin=reading)
+    os.close(reading)
+    with open(writing, "wb", buffering=0) as pipe:
+        for _ in range(3):
+            pipe.write(b"x" * 65_536)  # as much as the pipe holds: each one waits for the command to read
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, b"")
+    assert telegram.messages[-1]["file_size"] == 3 * 65_536
+
+
+@pytest.mark.parametrize("dash", ["", "-"])
+def test_a_long_text_arrives_whole(telegram: FakeTelegram, dash: str) -> None:
+    """A long log shows its first lines, and is a file with all of it."""
+    assert in_shell(f"seq 1 20000 | botte send {dash}") == (0, "")
+    message = telegram.messages[-1]
+    assert message["text"].startswith("1\n2\n3\n")
+    assert (message["file_name"], message["file_text"]) == ("message.txt", "\n".join(map(str, range(1, 20_001))))
+
+
+@pytest.mark.parametrize("line", ["a log line", '"' * 9, "\N{PARTY POPPER}\t\\"])
+def test_a_text_that_is_too_long_arrives_without_its_middle(telegram: FakeTelegram, tmp_path: Path, line: str) -> None:
+    """Who writes more than a message holds is not ended, and both ends arrive; chat and stderr say what does not."""
+    text = "first\n" + f"{line}\n" * (1_000_000 // len(line)) + "last"
+    (tmp_path / "log").write_text(text)
+    code, err = in_shell(f"set -o pipefail; cat {tmp_path}/log | botte send")
+    shown = telegram.messages[-1]["file_text"]
+    beginning, left_out, end = re.split(r"\n… (.*) characters left out …\n", shown)
+    assert (code, err.count("\n")) == (0, 1)
+    assert err.startswith(f"botte: {left_out} characters in the middle of the text are left out: ")
+    assert text.startswith(beginning)
+    assert text.endswith(end)
+    assert len(beginning) + len(end) + int(left_out.replace(",", "")) == len(text)
+    assert abs(len(beginning) - len(end)) <= 1
+    assert 250_000 < len(json.dumps(shown, ensure_ascii=False).encode()) < 262_144
+
+
+def test_what_is_not_shown_takes_no_room(telegram: FakeTelegram, tmp_path: Path) -> None:
+    """Of a text that fits without its colours, nothing is left out."""
+    (tmp_path / "log").write_text("\x1b[31mred\x1b[0m\x00\n" * 30_000)
+    assert in_shell(f"botte send <{tmp_path}/log") == (0, "")
+    assert telegram.messages[-1]["file_text"] == "\n".join(["red"] * 30_000)
+
+
+@pytest.mark.parametrize("redirection", ["<&-", "</dev/null", "- <&-", "- </dev/null"])
 def test_no_input_is_no_text(redirection: str) -> None:
-    assert in_shell(f"botte send - {redirection}") == (2, "botte: text: has nothing to show\n")
+    """In cron, where there is no input, a forgotten text is an error."""
+    assert in_shell(f"botte send {redirection}") == (2, "botte: text: has nothing to show\n")
+
+
+def test_letters_of_another_encoding_are_never_lost(telegram: FakeTelegram, http_proxy: Proxy) -> None:
+    """What is no UTF-8 on a command line is seen to be broken: in a text, a name, a label, and the output of run."""
+    send = f"e=$(printf '\\351'); botte --url {http_proxy.url} send --sender-app app$e caf$e"
+    assert in_shell(f"{send} && botte run --name run$e printf '\\351t\\351'") == (0, "")
+    assert len(arrived(telegram, "caf\ufffd")) == 1
+    assert http_proxy.requests[0].json["sender_app"] == "app\ufffd"
+    [text] = texts_about(telegram, "run\ufffd", 1)
+    assert text.splitlines()[1:] == ["\ufffdt\ufffd"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "field"),
+    [
+        ("--chat", "ops\udce9", "chat"),
+        ("--id", "\udce9", "id"),
+        ("--photo", "https://example.com/\udce9", "photo"),
+        ("--document", "https://example.com/\udce9", "document"),
+        ("--link-preview-options", '{"url": "https://example.com/\udce9"}', "link_preview_options.url"),
+    ],
+)
+def test_an_option_that_would_go_to_the_wrong_place_is_an_error(
+    botte: Botte, telegram: FakeTelegram, option: str, value: str, field: str
+) -> None:
+    """A chat, an id or an address in another encoding is refused: with U+FFFD in it, it would be another one."""
+    code, _, err = botte("send", option, value, "x")
+    assert (code, err.startswith(f"botte: {field}: must be ")) == (2, True)
+    assert not telegram.messages
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("-5 degrees", "'-5 degrees'"),
+        ("--- a/file\n+++ b/file\n", "'--- a/file +++ b/file '"),
+        ("--x=1", "--x=1"),
+        ("-" * 500, "'" + "-" * 40 + "…'"),
+    ],
+)
+def test_a_text_that_begins_with_a_dash_goes_after_two(
+    botte: Botte, telegram: FakeTelegram, text: str, shown: str
+) -> None:
+    """Without them it is taken for an option; the error shows what to write, and that works."""
+    reason = "no such option; a text that begins with a dash goes after --"
+    assert botte("send", "--silent", text) == (2, "", f"botte: {reason}: botte send -- {shown}\n")
+    assert botte("send", "--silent", "--", text)[0] == 0
+    arrived(telegram, text.strip())
+
+
+def test_a_slip_in_an_option_is_told_as_such(botte: Botte) -> None:
+    """An option that is nearly right is not taken for a text."""
+    code, _, err = botte("send", "--slient", "x")
+    assert (code, "--silent" in err, " -- " in err) == (2, True, False)
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

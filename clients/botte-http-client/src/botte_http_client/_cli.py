@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from contextlib import suppress
@@ -18,7 +19,8 @@ from rich.text import Text
 
 from ._client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Unavailable
 from ._http import BotteHttpClient
-from ._message import MAX_BODY_BYTES, PARSE_MODES, InvalidMessage, parse_json
+from ._message import PARSE_MODES, InvalidMessage, parse_json
+from ._standard_input import read_text
 
 if TYPE_CHECKING:
     from ._run import Outcome
@@ -30,6 +32,7 @@ _EXIT_CODES: dict[type[Exception], int] = {
     NotFound: 4,
     Refused: 5,
 }
+_SHOWN_CHARACTERS = 40  # of a text, in an error
 _SHOWN_UNITS = 3500  # of UTF-16, as Telegram counts: with the first line it fits into one message
 
 
@@ -75,12 +78,29 @@ def _parsed(_context: click.Context, _parameter: click.Parameter, value: str | N
         raise click.BadParameter(error.reason) from None
 
 
+class _Send(click.Command):
+    """A command whose only argument is a text."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)  # parsing empties it
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.possibilities:
+                raise
+            text = next(word for word in given if word.startswith(error.option_name))
+            shown = shlex.quote(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…")
+            raise click.UsageError(
+                f"no such option; a text that begins with a dash goes after --: {ctx.command_path} -- {shown}"
+            ) from None
+
+
 @click.group(
     invoke_without_command=True,
     epilog="""\b
 Examples:
   botte send "Backup done"
-  df -h | botte send --chat ops --silent -
+  df -h | botte send --chat ops --silent
   botte run -- backup.sh /home
   botte status 34sVCw69dftbK1MSWtRkv6T8vGp
 \b
@@ -108,14 +128,17 @@ def botte(context: click.Context, url: str | None) -> None:
 
 
 @botte.command(
+    cls=_Send,
     epilog="""\b
 Examples:
   botte send "Backup done"
-  some-command | botte send -
+  some-command 2>&1 | botte send
+  botte send --silent < report.txt
+  botte send -- "-5 degrees"
   botte send --chat ops --html --silent "<b>Disk</b> is full"
   botte send --photo https://example.com/chart.png "Today"
   botte send --deliver-at "$(date -d 9:00 +%s)" --id standup-42 "Standup"
-"""
+""",
 )
 @click.argument("text", required=False)
 @click.option("--sender-app", metavar="NAME", help="Who sends; for Botte's logs.")
@@ -135,7 +158,15 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def send(url: str | None, /, text: str | None, html: bool, markdown: bool, as_json: bool, **fields: Any) -> None:
-    """Sends TEXT; - reads it from standard input."""
+    """Sends TEXT, or what comes from a pipe or a file.
+
+    They are read to their end; of more than 250 KB the middle is left out, and the message and stderr say so.
+    - for TEXT reads also a terminal, and the caption of a photo or document.
+    """
+    if text is None and fields["photo"] is None and fields["document"] is None:
+        if os.isatty(0):
+            raise click.UsageError('TEXT is missing: botte send "Backup done", or some-command | botte send')
+        text = "-"
     if html + markdown + (fields["parse_mode"] is not None) > 1:
         raise click.UsageError("give one of --parse-mode, --html and --markdown")
     fields["parse_mode"] = "HTML" if html else "MarkdownV2" if markdown else fields["parse_mode"]
@@ -217,9 +248,11 @@ def run_command(
 def _read_text(text: str | None) -> str | None:
     if text != "-":
         return text
-    # More than this is refused, and there may be no end to it.
-    with open(0, "rb", closefd=False) as standard_input:
-        return standard_input.read(MAX_BODY_BYTES).decode("utf-8", "replace").rstrip("\n")
+    read, left_out = read_text()
+    if left_out:
+        advice = "a message has no room for them; for the end alone: | tail -c 200000 | botte send"
+        _complain(f"{left_out:,} characters in the middle of the text are left out: {advice}", 0)
+    return read
 
 
 def _show(result: Delivered | Accepted, as_json: bool) -> None:
