@@ -66,7 +66,7 @@ def _read(body: Body, headers: Mapping[str, str], query: Mapping[str, object], n
     value = _value(body)
     label = value.get("sender_app") if isinstance(value, Mapping) else None
     id = next((headers[header] for header in _IDS if is_id(headers.get(header, ""))), None)
-    return read_leniently({"id": id, **senders.to_fields(value), **query, "sender_app": label or name}, now=now)
+    return read_leniently({"id": id, **senders.to_fields(value, name), **query, "sender_app": label or name}, now=now)
 
 
 def _value(body: Body) -> object:

@@ -72,15 +72,18 @@ def to_value(body: str) -> object:
     return {"text": value} if isinstance(value, (str, int, float)) else value
 
 
-def to_fields(given: object) -> Mapping[str, object]:
-    """The fields of a JSON value: a message as it is, what a sender knows, or else what shows the value as it is."""
+def to_fields(given: object, title: str = "") -> Mapping[str, object]:
+    """The fields of a JSON value: a message as it is, what a sender knows, or else what shows the value as it is.
+
+    title: where it comes from, if that is known.
+    """
     recognised = recognise(given)
     if recognised is not None:
         return {"sender_app": recognised.sender, **recognised.fields}
     if not isinstance(given, Mapping):
-        return unknown.read(given) or {}
+        return unknown.read(given, title) or {}
     if not _is_message(given) and not given.keys() <= {*FIELDS, FORBIDDEN_FIELD}:
-        return unknown.read(given) or {}
+        return unknown.read(given, title) or {}
     if isinstance(given.get("text"), (bool, list, Mapping)):
         return {**given, "text": None, **(unknown.read(given["text"]) or {})}
     return given
