@@ -45,4 +45,11 @@ def _values(value: object, name: str, depth: int) -> Iterator[tuple[str, str]]:
         for number, item in enumerate(value):
             yield from _values(item, f"{name}[{number}]" if name else "", depth + 1)
     else:
-        yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield name, value if isinstance(value, str) else _json(value)
+
+
+def _json(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:  # it could just be parsed
+        return "…"
