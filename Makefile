@@ -6,7 +6,7 @@ STAGE ?= local
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow chaos growth lint format clean bootstrap
-.PHONY: deploy doctor failed redrive logs rotate-token destroy deploy-rehearsal
+.PHONY: deploy doctor failed redrive discard logs rotate-token destroy deploy-rehearsal
 
 help: ## Show what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ failed: bootstrap ## List the messages that were parked, or given up by AWS: mak
 
 redrive: bootstrap ## Send those messages again: make redrive STAGE=prod [ID=...]
 	@exec .venv/bin/python -m tools.ops redrive --stage "$(STAGE)" $(if $(ID),--id "$(ID)")
+
+discard: bootstrap ## Forget one of those messages, or all that cannot be sent: make discard STAGE=prod [ID=...] [YES=1]
+	@exec .venv/bin/python -m tools.ops discard --stage "$(STAGE)" $(if $(ID),--id "$(ID)") $(if $(YES),--yes)
 
 deploy: bootstrap ## Deploy a stage, or go on where it failed: make deploy STAGE=prod [DRY_RUN=1] [RECOVERY=on] [ALARMS=you@example.org]
 	@exec .venv/bin/python -m tools.ops deploy --stage "$(STAGE)" $(if $(DRY_RUN),--dry-run) \

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 
-from tests.doors import Doors, Table, queue_record, texts
+from chalicelib.contract.message import Message
+from chalicelib.outbox import states
+from chalicelib.outbox.row import Key
+from chalicelib.outbox.states import Content
+from chalicelib.outbox.table import Outbox
+from tests.doors import Clock, Doors, Table, queue_record, texts
 from tools.dev.aws import EmbeddedAws
 from tools.dev.fake_telegram import FakeTelegram
 from tools.ops.__main__ import main
@@ -35,21 +41,36 @@ def test_failed_lists_each_parked_message_with_its_reason(
     doors: Doors, telegram: FakeTelegram, capsys: pytest.CaptureFixture[str]
 ) -> None:
     park(doors, telegram, "one")
-    doors.queue(queue_record('{"text": 5}', "two"))
+    doors.queue(queue_record('{"chat_id": 5}', "another"))
     assert run("failed") == 0
-    first, second, count = capsys.readouterr().out.splitlines()
-    assert "one  400 Bad Request: chat not found  'message one'" in first
-    assert "two  text: must be a string, not a number  '{\"text\": 5}'" in second
+    heads, first, second, count = capsys.readouterr().out.splitlines()
+    columns = [heads.index(head) for head in ("when", "id", "why", "message")]
+    cells = [[line[start:end].strip() for start, end in pairwise([*columns, None])] for line in (first, second)]
+    assert sorted(line[1:] for line in cells) == [
+        ["another", "chat_id: raw chat ids are not taken; name a configured chat in 'chat'", """'{"chat_id": 5}'"""],
+        ["one", "400 Bad Request: chat not found", "'message one'"],
+    ]
     assert count == "2 messages are parked on local"
+
+
+def test_failed_lists_the_earliest_first(
+    outbox: Outbox, clock: Clock, doors: Doors, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for id, age in (("a", 100), ("b", 300), ("c", 200)):
+        content = Content.of(Message(text=id), clock() - age)
+        outbox.apply(Key.of_id(id), states.park(content, error="no"))
+    assert run("failed") == 0
+    _, *lines, _ = capsys.readouterr().out.splitlines()
+    assert [line.split()[2] for line in lines] == ["b", "c", "a"]
 
 
 def test_words_that_a_sender_chose_forge_no_line(doors: Doors, capsys: pytest.CaptureFixture[str]) -> None:
     doors.queue(queue_record('{"text": "x\\n2026-01-01  forged", "chat": "nobody"}', "one"))
-    doors.queue(queue_record("x\n2026-01-01  forged\x1b[31m", "two"))
+    doors.queue(queue_record('{"chat_id":\n"2026-01-01  forged\x9b31m"}', "two"))
     assert run("failed") == 0
-    first, second, _ = capsys.readouterr().out.splitlines()
+    _, first, second, _ = capsys.readouterr().out.splitlines()
     assert r"'x\n2026-01-01  forged'" in first
-    assert r"'x\n2026-01-01  forged\x1b[31m'" in second
+    assert r'{"chat_id":\n"2026-01-01  forged\x9b31m"}' in second
 
 
 def test_redrive_sends_all_parked_messages_again(

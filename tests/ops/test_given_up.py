@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -128,9 +129,9 @@ BATCH = {
 }
 
 
-def park(id: str, text: str) -> None:
+def park(id: str, text: str, chat: str = "default") -> None:
     """A row of the outbox that failed."""
-    message = json.dumps({"text": text})
+    message = json.dumps({"text": text, "chat": chat})
     content = states.Content("default", message, "hash", time.time(), time.time())
     Stage("local").outbox().apply(Key.of_id(id), states.park(content, error="no chat"))
 
@@ -144,14 +145,16 @@ def test_failed_lists_what_lies_in_both_queues_and_leaves_it_there(
     queues.put("failures", "what is this?\x1b[31m")
     for _ in range(2):  # it can be listed again at once
         assert run("failed") == 0
-        printed = capsys.readouterr().out
-        assert printed.startswith("0 messages are parked on local\n\nGiven up by AWS, in botte-local-failures:\n")
+        printed = re.sub(" {2,}", "  ", capsys.readouterr().out)
+        assert printed.startswith(
+            "0 messages are parked on local\n\nGiven up by AWS, in botte-local-failures:\nwhen  id"
+        )
         assert f"{REQUEST_ID}  TableUnavailable: no table  'from an invoke'" in printed
         assert f"{REQUEST_ID}  RecordAgeExceeded  '3 records of the stream'" in printed
         assert r"it is not of Lambda  'what is this?\x1b[31m'" in printed
         assert "3 messages lie in botte-local-failures; make redrive STAGE=local takes them back\n" in printed
         assert f"{dead}  its function failed, however often it came from botte-local-messages  'from the qu" in printed
-        assert "1 message lies in botte-local-messages-dead-letter" in printed
+        assert "1 message lies in botte-local-messages-dead-letter; make redrive STAGE=local takes it back\n" in printed
     assert len(queues.bodies("failures")) == 3
 
 
@@ -296,6 +299,43 @@ def test_one_of_them_is_taken_back_by_its_id(
     assert len(queues.bodies("failures")) == 1
     assert run("redrive", "--id", "nothing") == 1
     assert first in [each["MessageId"] for each in queues.messages("messages-dead-letter")]
+
+
+def test_a_message_that_was_given_up_is_discarded_by_its_id(
+    queues: Queues, invoked: Invoked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (queues.put("messages-dead-letter", text) for text in ("first", "second"))
+    queues.put("failures", failed_invocation({"text": "hello"}))
+    for id in (second, REQUEST_ID):
+        assert run("discard", "--id", id) == 0
+        assert capsys.readouterr().out == "1 message is discarded on local\n"
+        assert run("discard", "--id", id) == 1
+    assert (queues.bodies("messages-dead-letter"), queues.bodies("failures")) == (["first"], [])
+    assert (queues.bodies("messages"), invoked.payloads) == ([], [])
+    assert run("redrive", "--id", first) == 0
+
+
+@pytest.mark.parametrize("wanted", [("--id", REQUEST_ID), ("--yes",)])
+def test_an_invocation_that_was_parked_too_is_discarded_in_both_places_and_counts_once(
+    queues: Queues, invoked: Invoked, capsys: pytest.CaptureFixture[str], wanted: tuple[str, ...]
+) -> None:
+    park(REQUEST_ID, "hello", chat="nobody's")
+    queues.put("failures", failed_invocation({"text": "hello", "chat": "nobody's"}))
+    kept = queues.put("messages-dead-letter", "kept")
+    assert run("discard", *wanted) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1 message is discarded on local"
+    assert queues.bodies("failures") == []
+    assert [each["MessageId"] for each in queues.messages("messages-dead-letter")] == [kept]
+
+
+def test_what_can_only_be_read_is_an_error_where_it_is_asked_for(
+    queues: Queues, invoked: Invoked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    id = queues.put("failures", "what is this?")
+    assert run("redrive", "--id", id) == 1
+    assert capsys.readouterr().err.startswith(f"{id}: stays in botte-local-failures, it is not of Lambda\n")
+    assert run("discard", "--id", id) == 0
+    assert queues.bodies("failures") == []
 
 
 def test_what_was_given_up_arrives_once(queues: Queues, doors: Doors, telegram: FakeTelegram, invoked: Invoked) -> None:

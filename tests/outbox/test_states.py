@@ -36,8 +36,8 @@ def printed() -> str:
     """The table as the page has it."""
     lines = ["| event | from | to | sets | adds 1 to | removes |", "|---|---|---|---|---|---|"]
     for name, event in EVENTS.items():
-        is_new = "done, expired" in event.sources
-        sources, removes = "; ".join(event.sources) or "any", "all else" if is_new else ", ".join(event.removes)
+        sources = "; ".join(event.sources) or "any"
+        removes = "all else" if {*ATTRIBUTES} <= {"Status", *event.sets, *event.removes} else ", ".join(event.removes)
         kept = f"; if absent {_names(event.defaults)}" if event.defaults else ""
         lines.append(
             f"| {name} | {sources} | {event.target} | {_names(event.sets)}{kept} | {_names(event.adds)} | {removes} |"
@@ -83,6 +83,7 @@ LEADS: dict[str, tuple[Change, set[str]]] = {
     "sent, another's lease": (states.sent(OTHER, Progress(), now=NOW), set()),
     "fail, another's lease": (states.fail(OTHER, Progress(), now=NOW, error="no"), set()),
     "redrive": (states.redrive(Row({}), now=NOW), {"FAILED"}),
+    "discard": (states.discard(now=NOW), {"FAILED"}),
 }
 STATES = ("none", "PENDING", "SENDING", "SENT", "FAILED")
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tools.ops.console import Console
-from tools.ops.dead_letters import list_failed, redrive
+from tools.ops.dead_letters import discard, list_failed, redrive
 from tools.ops.deploy import Deployment
 from tools.ops.destroy import destroy
 from tools.ops.doctor import examine
@@ -38,6 +38,8 @@ def _run(given: argparse.Namespace, stage: Stage) -> int:
             return list_failed(stage)
         case "redrive":
             return redrive(stage, given.id)
+        case "discard":
+            return discard(stage, console, given.id)
         case "deploy":
             return show_plan(stage, console) if given.dry_run else Deployment(stage, console, _options(given)).run()
         case "doctor":
@@ -77,11 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("--since", default="1h", help="30m, 2h, 7d (default: %(default)s)")
     destroy = commands.add_parser("destroy", help="take a stage away; its tables stay")
     destroy.add_argument("--table", action="store_true", help="delete the tables too, and all messages with them")
-    for command in (rotate, destroy):
-        command.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("failed", help="list the messages that were parked or given up, with the reason")
     redrive = commands.add_parser("redrive", help="send them again")
     redrive.add_argument("--id", help="only this message")
+    discard = commands.add_parser("discard", help="forget one of them; without an id all that cannot be sent")
+    discard.add_argument("--id", help="this message; it is not asked for")
+    for command in (rotate, destroy, discard):
+        command.add_argument("--yes", action="store_true", help="do not ask")
     webhook = commands.add_parser("webhook", help="what people write to the bot: /echo, /status")
     webhook.add_argument("action", choices=["set", "info", "delete"])
     webhook.add_argument("--url", help="where the HTTP door is; by default as chalice deploy noted it")

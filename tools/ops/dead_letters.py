@@ -1,54 +1,68 @@
-"""The messages that were parked or given up: what they are, why, and sending them again."""
+"""The messages that were parked or given up: what they are, why, sending them again, and forgetting them."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from datetime import datetime, timezone
 
+from chalicelib.contract.message import InvalidMessage
 from chalicelib.errors import TableUnavailable, redact
 from chalicelib.outbox import states
 from chalicelib.outbox.row import KEPT_FAILED, Key, Row
+from chalicelib.outbox.states import Change
 from chalicelib.outbox.table import NotApplied, Outbox
+from chalicelib.settings import CHATS
+from tools.ops.console import Console
 from tools.ops.given_up import GivenUp, visit
 from tools.ops.stage import Stage, StageError
 
+_HEADS = ("when", "id", "why", "message")
 _SHOWN_CHARACTERS = 60
+_WIDEST_COLUMN = 80
 
 
 def list_failed(stage: Stage) -> int:
     """Prints a line for each message that was parked or given up, and how many there are. Raises StageError."""
     rows = _parked(stage.outbox())
-    for row in rows:
-        parked_ts = float(row.item["ExpirationTs"]["N"]) - KEPT_FAILED
-        _show(parked_ts, row.key.sort, str(row.last_error), row.body or "")
+    _print_table((_parked_ts(row), row.key.sort, str(row.last_error), row.body or "") for row in rows)
     print(_count(len(rows), "is", "are", f"parked on {stage.name}"))
-    queues: Counter[str] = Counter()
+    queues: defaultdict[str, list[GivenUp]] = defaultdict(list)
 
-    def show(found: GivenUp) -> bool:
-        if not queues[found.queue]:
-            print(f"\nGiven up by AWS, in {found.queue}:")
-        queues[found.queue] += 1
-        _show(found.sent_ts, found.id, found.reason, found.body)
+    def note(found: GivenUp) -> bool:
+        queues[found.queue].append(found)
         return False
 
-    visit(stage, show)
-    for queue, count in queues.items():
-        print(_count(count, "lies", "lie", f"in {queue}; make redrive STAGE={stage.name} takes them back"))
+    visit(stage, note)
+    for queue, given_up in queues.items():
+        print(f"\nGiven up by AWS, in {queue}:")
+        given_up.sort(key=lambda found: found.sent_ts)
+        _print_table((found.sent_ts, found.id, found.reason, found.body) for found in given_up)
+        back = f"make redrive STAGE={stage.name} takes {'it' if len(given_up) == 1 else 'them'} back"
+        print(_count(len(given_up), "lies", "lie", f"in {queue}; {back}"))
     return 0
 
 
 def redrive(stage: Stage, id: str | None) -> int:
-    """Makes parked messages due, and takes back what AWS gave up, or one of them; tells how many. Raises StageError."""
-    outbox = stage.outbox()
+    """Makes parked messages due, and takes back what AWS gave up, or one of them; tells how many. Raises StageError.
+
+    What cannot be sent stays where it is, and is told; 1 if it was asked for.
+    """
+    outbox, chats = stage.outbox(), stage.chats()
     rows = [row for row in _parked(outbox) if id in (None, row.key.sort)]
-    count = sum(_make_due(outbox, row) for row in rows)
-    found = len(rows)
+    found, count, stays = len(rows), 0, 0
+    for row in rows:
+        if reason := _why_it_cannot_go(row, chats):
+            stays += 1
+            _tell_that_it_stays(row.key.sort, "parked", reason)
+        else:
+            count += _apply(outbox, row.key, states.redrive(row, now=time.time()))
 
     def take_back(given_up: GivenUp) -> bool:
-        nonlocal count, found
+        nonlocal count, found, stays
         if id not in (None, given_up.id):
             return False
         found += 1
@@ -56,7 +70,8 @@ def redrive(stage: Stage, id: str | None) -> int:
             print(f"{_line(given_up.id)}: nothing is sent, {note}")
             return True
         if given_up.again is None:
-            print(f"{_line(given_up.id)}: stays in {given_up.queue}, {_line(given_up.reason)}", file=sys.stderr)
+            stays += 1
+            _tell_that_it_stays(given_up.id, f"in {given_up.queue}", given_up.reason)
             return False
         service, operation, arguments = given_up.again
         stage.call(service, operation, **arguments)
@@ -64,16 +79,71 @@ def redrive(stage: Stage, id: str | None) -> int:
         return True
 
     visit(stage, take_back)
-    if id is not None and not found:
-        print(f"ID: no message {id!r} is parked on {stage.name}", file=sys.stderr)
+    if not _is_found(stage, id, found):
         return 1
     print(_count(count, "is", "are", f"sent again on {stage.name}, within a minute"))
+    if stays:
+        mend = f"put a chat that is missing into the parameter {stage.parameters_path}/{CHATS}"
+        told = f"{mend}; make discard STAGE={stage.name} ID=... forgets one"
+        print(_count(stays, "stays", "stay", f"on {stage.name}: {told}"), file=sys.stderr)
+    return 1 if stays and id is not None else 0
+
+
+def discard(stage: Stage, console: Console, id: str | None) -> int:
+    """Forgets a message that was parked or given up; without an id, after a question, all parked ones that cannot go.
+
+    1 if there is no such message, or the answer is no. Raises StageError.
+    """
+    outbox = stage.outbox()
+    rows = [row for row in _parked(outbox) if id in (None, row.key.sort)]
+    if id is None:
+        chats = stage.chats()
+        hopeless = {row.key: reason for row in rows if (reason := _why_it_cannot_go(row, chats))}
+        rows = [row for row in rows if row.key in hopeless]
+        _print_table((_parked_ts(row), row.key.sort, hopeless[row.key], row.body or "") for row in rows)
+        told = "this message" if len(rows) == 1 else f"these {len(rows)} messages"
+        if rows and not console.confirm(f"Forget {told} of {stage.name}, which cannot be sent? [y/n]", "y", "yes"):
+            console.say("Nothing was discarded. Without a terminal, YES=1 is the answer.")
+            return 1
+    wanted = {row.key.sort for row in rows} if id is None else {id}
+    discarded = {row.key.sort for row in rows if _apply(outbox, row.key, states.discard(now=time.time()))}
+
+    def drop(given_up: GivenUp) -> bool:
+        """What was parked may lie in a queue as well: a Lambda invocation that failed."""
+        if given_up.id in wanted:
+            discarded.add(given_up.id)
+        return given_up.id in wanted
+
+    visit(stage, drop)
+    if not _is_found(stage, id, len(discarded)):
+        return 1
+    print(_count(len(discarded), "is", "are", f"discarded on {stage.name}"))
     return 0
 
 
-def _make_due(outbox: Outbox, row: Row) -> bool:
+def _why_it_cannot_go(row: Row, chats: Collection[str]) -> str | None:
+    """Why a parked message would be parked again; None where it may well go."""
     try:
-        outbox.apply(row.key, states.redrive(row, now=time.time()))
+        chat = row.read_message(time.time()).message.chat
+    except InvalidMessage as error:
+        return str(error)
+    return None if chat in chats else f"chat: no chat {chat!r} is configured; the chats are {', '.join(sorted(chats))}"
+
+
+def _tell_that_it_stays(id: str, where: str, reason: str) -> None:
+    print(f"{_line(id)}: stays {where}, {_line(redact(reason))}", file=sys.stderr)
+
+
+def _is_found(stage: Stage, id: str | None, found: int) -> bool:
+    if id is not None and not found:
+        print(f"ID: no message {id!r} is parked on {stage.name}", file=sys.stderr)
+        return False
+    return True
+
+
+def _apply(outbox: Outbox, key: Key, change: Change) -> bool:
+    try:
+        outbox.apply(key, change)
     except NotApplied:
         return False  # somebody else was quicker
     except TableUnavailable as error:
@@ -91,15 +161,33 @@ def _known(outbox: Outbox, given_up: GivenUp) -> str | None:
 
 
 def _parked(outbox: Outbox) -> list[Row]:
+    """The parked messages, the earliest first."""
     try:
-        return sorted(outbox.scan("FAILED"), key=lambda row: row.key)
+        return sorted(outbox.scan("FAILED"), key=lambda row: (_parked_ts(row), row.key))
     except TableUnavailable as error:
         raise StageError(error.reason) from None
 
 
-def _show(ts: float, id: str, reason: str, body: str) -> None:
-    at = datetime.fromtimestamp(ts, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
-    print(f"{at}  {_line(id)}  {_line(redact(reason))}  {_words(body)!r}")
+def _parked_ts(row: Row) -> float:
+    return (row.expiration_ts or 0.0) - KEPT_FAILED
+
+
+def _print_table(messages: Iterable[tuple[float, str, str, str]]) -> None:
+    """Prints a line for each message: its time in epoch seconds, its id, a reason, and what its sender sent."""
+    lines = [
+        (f"{datetime.fromtimestamp(ts, timezone.utc):%Y-%m-%d %H:%M:%SZ}", _line(id), _line(redact(why)), _words(body))
+        for ts, id, why, body in messages
+    ]
+    if not lines:
+        return
+    widths = [_width(cells) for cells in zip(_HEADS, *lines, strict=True)]
+    for line in (_HEADS, *lines):
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _width(cells: Iterable[str]) -> int:
+    """How wide a column is; a cell that is longer than any column stands out of it."""
+    return max(len(cell) for cell in cells if len(cell) <= _WIDEST_COLUMN)
 
 
 def _line(text: str) -> str:
@@ -108,13 +196,13 @@ def _line(text: str) -> str:
 
 
 def _words(body: str) -> str:
-    """The beginning of what the sender wrote."""
+    """The beginning of what the sender wrote, in quotes."""
     try:
         text = json.loads(body)["text"]
     except (ValueError, RecursionError, LookupError, TypeError):
         text = None
-    text = text if isinstance(text, str) else body
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+    text = text if isinstance(text, str) and text.strip() else body
+    return repr(text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…")
 
 
 def _count(count: int, one: str, many: str, what: str) -> str:

@@ -49,7 +49,7 @@ def ensure_chat(stage: Stage, console: Console) -> str:
 
     Returns a line on the chats. Raises StageError.
     """
-    stored = _stored_chats(stage)
+    stored = stage.chats()
     given = os.environ.get("TELEGRAM_CHAT_ID") or ""
     if given and not re.fullmatch(r"-?\d{1,19}", given):
         raise StageError("TELEGRAM_CHAT_ID must be a number, such as 2137200685 or -1001234567890 for a group")
@@ -91,14 +91,6 @@ def _get_me(stage: Stage, token: str) -> Any:
         if isinstance(error.error, BotTokenRejected):
             return None
         raise
-
-
-def _stored_chats(stage: Stage) -> dict[str, int]:
-    try:
-        stored = json.loads(stage.parameter(CHATS) or "{}")
-        return {str(name): int(chat_id) for name, chat_id in stored.items()}
-    except (ValueError, TypeError, AttributeError):
-        raise StageError(f'parameter {stage.parameters_path}/{CHATS} must be like {{"default": 123}}') from None
 
 
 def _find_chat(stage: Stage, console: Console) -> int:

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from chalicelib.aws import DynamoTable
 from chalicelib.errors import redact
 from chalicelib.outbox.table import Outbox, OutboxTable
-from chalicelib.settings import Settings
+from chalicelib.settings import CHATS, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -127,6 +127,14 @@ class Stage:
         """The value of a parameter; None if there is none."""
         answer = self.call("ssm", "get_parameters", Names=[f"{self.parameters_path}/{name}"], WithDecryption=True)
         return next((str(parameter["Value"]) for parameter in answer["Parameters"]), None)
+
+    def chats(self) -> dict[str, int]:
+        """The ids of the configured chats, by their names; empty where there are none yet."""
+        try:
+            stored = json.loads(self.parameter(CHATS) or "{}")
+            return {str(name): int(chat_id) for name, chat_id in stored.items()}
+        except (ValueError, TypeError, AttributeError):
+            raise StageError(f'parameter {self.parameters_path}/{CHATS} must be like {{"default": 123}}') from None
 
     def put_secret(self, name: str, value: str) -> None:
         """Writes a parameter as a SecureString."""

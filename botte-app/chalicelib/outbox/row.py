@@ -181,14 +181,18 @@ class Row:
         )
 
     @property
+    def expiration_ts(self) -> float | None:
+        """When DynamoDB may delete it; None while it owes a delivery."""
+        return self._number("ExpirationTs")
+
+    @property
     def owes(self) -> bool:
         """Whether the message is still to be delivered."""
         return self.status in ("PENDING", "SENDING")
 
     def is_over(self, now: float) -> bool:
         """Whether the row is done and its time is over; DynamoDB may take two days to delete it."""
-        expiration = self._number("ExpirationTs")
-        return not self.owes and expiration is not None and expiration <= now
+        return not self.owes and self.expiration_ts is not None and self.expiration_ts <= now
 
     @property
     def _answer(self) -> Mapping[str, Any] | None:

@@ -140,6 +140,9 @@ EVENTS: Mapping[str, Event] = {
         ("Chat", "DueTs", "TurnTs", "Attempts", *_MENDS),
         removes=("ExpirationTs", "Ambiguous", "Failures", "FailingSince"),
     ),
+    "discard": Event(
+        ("FAILED",), "", ("ExpirationTs",), removes=tuple(name for name in ATTRIBUTES if name != "ExpirationTs")
+    ),
     "group waits": Event((), "", ("Touched",), ("Failures",), ("ExpirationTs",), defaults=("Chat", "DueTs")),
     "group moves": Event((), "", ("Touched", "Chat", "DueTs"), ("Failures",), ("ExpirationTs",)),
     "group recovers": Event(("untouched since",), "", removes=("Failures",)),
@@ -276,6 +279,11 @@ def redrive(row: Row, *, now: float) -> Change:
         **{name: mends.get(name) for name in _MENDS},
     }
     return _change("redrive", values)
+
+
+def discard(*, now: float) -> Change:
+    """Forgets a parked message: its id is free again, and DynamoDB deletes what is left of the row."""
+    return _change("discard", {"ExpirationTs": int(now)})
 
 
 def touch_group(chat: str, *, due: float, nonce: str, is_failure: bool = False) -> Change:

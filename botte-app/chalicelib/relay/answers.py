@@ -14,7 +14,7 @@ def find_status(outbox: Outbox, id: str) -> dict[str, object] | None:
     row = outbox.get(Key.of_id(id))
     if row is not None and row.owner:
         row = outbox.get(row.owner)
-    if row is None:
+    if row is None or row.status is None:
         return None
     return {
         "id": id,
