@@ -25,6 +25,7 @@ MAX_BODY_BYTES = 256 * 1024
 MAX_TEXT_BYTES = MAX_BODY_BYTES
 MAX_MESSAGE_BYTES = 352 * 1024  # as JSON: a line break takes two bytes there, and a row of DynamoDB has 400 KB
 MAX_THREAD_ID = 2**53 - 1
+MAX_JSON_DEPTH = 256
 BYTE_ORDER_MARK = "\ufeff"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 PARSE_MODES = ("HTML", "MarkdownV2")  # in any case
@@ -117,7 +118,8 @@ class Message:
         if message.deliver_at is not None:
             check_ahead(message.deliver_at, now)
         if len(json.dumps(message.to_fields(), ensure_ascii=False).encode()) > MAX_MESSAGE_BYTES:
-            raise InvalidMessage("body", f"must be at most {MAX_MESSAGE_BYTES:,} bytes")
+            reason = f"must be at most {MAX_MESSAGE_BYTES:,} bytes as JSON, where a line break or a quote takes two"
+            raise InvalidMessage("body", reason)
         return message
 
     def to_fields(self) -> dict[str, object]:
@@ -134,7 +136,8 @@ _DEFAULT_CHAT = ("chat", "default")
 def parse_json(body: bytes | str, *, max_bytes: int = MAX_BODY_BYTES) -> object:
     """The value of a JSON text, read strictly (RFC 8259, and no key twice, no number beyond a float's range).
 
-    UTF-8, with or without a byte order mark. Raises InvalidMessage for the field ``body``.
+    UTF-8, with or without a byte order mark; nested at most 256 levels deep, whatever Python can bear.
+    Raises InvalidMessage for the field ``body``.
     """
     check_size(body, max_bytes)
     try:
@@ -144,14 +147,17 @@ def parse_json(body: bytes | str, *, max_bytes: int = MAX_BODY_BYTES) -> object:
     if not text.strip(" \t\r\n"):
         raise InvalidMessage("body", "is empty")
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
     except InvalidMessage:
         raise
     except RecursionError:
-        raise InvalidMessage("body", "is nested too deeply") from None
+        raise _too_deep() from None
     except ValueError as error:
         reason = _json_fault(error) if isinstance(error, json.JSONDecodeError) else "bad number"
         raise InvalidMessage("body", f"is not JSON: {reason}") from None
+    if _is_deeper(value, MAX_JSON_DEPTH):
+        raise _too_deep()
+    return value
 
 
 def check_size(body: bytes | str, max_bytes: int = MAX_BODY_BYTES) -> None:
@@ -170,7 +176,7 @@ def clean(text: str) -> str:
 
 
 def has_words(text: str) -> bool:
-    """Whether a cleaned text shows anything."""
+    """Whether a text shows anything, once it is cleaned. Lone surrogates do not: they stand for no character."""
     return any(map(_is_visible, text))
 
 
@@ -193,6 +199,19 @@ def check_ahead(deliver_at: int, now: float) -> None:
 def _clean_characters(text: str) -> str:
     text = _REMOVED.sub("", _LINE_BREAKS.sub("\n", text))
     return _NONCHARACTERS.sub(REPLACEMENT, _SURROGATES.sub(REPLACEMENT, text))
+
+
+def _is_deeper(value: object, depth: int) -> bool:
+    """Whether lists and objects are nested more deeply than that."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(depth):
+        inner = [each for outer in level for each in (outer.values() if isinstance(outer, dict) else outer)]
+        level = [each for each in inner if isinstance(each, (dict, list))]
+    return bool(level)
+
+
+def _too_deep() -> InvalidMessage:
+    return InvalidMessage("body", "is nested too deeply")
 
 
 def _json_fault(error: json.JSONDecodeError) -> str:
@@ -260,11 +279,11 @@ def _object(name: str, value: object) -> Mapping[str, object]:
 
 def _text(name: str, value: object) -> str:
     given = _string(name, value)
+    if not has_words(given):
+        raise InvalidMessage(name, "has nothing to show")
     text = clean(given)
     if not has_words(text):
         text = _clean_characters(given)  # of nothing but escape sequences: their codes are what there is
-    if not has_words(text):
-        raise InvalidMessage(name, "has nothing to show")
     size = len(text.encode())
     if size > MAX_TEXT_BYTES:
         raise InvalidMessage(name, f"has {size:,} bytes; at most {MAX_TEXT_BYTES:,} are taken")
@@ -273,9 +292,7 @@ def _text(name: str, value: object) -> str:
 
 def _is_visible(char: str) -> bool:
     # Whitespace, zero-width and other format characters show nothing. https://www.unicode.org/reports/tr44/
-    if char.isspace() or char == REPLACEMENT:
-        return False
-    return unicodedata.category(char) not in ("Cc", "Cf", "Zl", "Zp", "Zs")
+    return not char.isspace() and unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp", "Zs")
 
 
 def _sender_app(_name: str, value: object) -> str | None:
