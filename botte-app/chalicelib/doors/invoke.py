@@ -38,9 +38,12 @@ def send_invoked(relay: Relay, event: object, request_id: str, deadline: float) 
 
 
 def _read(event: object, now: float) -> Reading:
-    """A message, whose sender may be listening; or what a service of AWS sends, and then nobody is."""
-    if recognise(event) is None:
+    """A message, whose sender may be listening; or else what a service of AWS sends, and then nobody is."""
+    try:
         return Reading(Message.from_fields(event, now=now))
+    except InvalidMessage:
+        if recognise(event) is None:  # only now, as it imports all senders
+            raise
     return read(event, now=now)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from ..contract.message import FIELDS, FORBIDDEN_FIELD, InvalidMessage, check_size, clean, has_words, parse_json
+from ..contract.message import FIELDS, FORBIDDEN_FIELD, InvalidMessage, check_size, has_words, parse_json
 from ..contract.reading import Reading, read_leniently
 from . import unknown
 from .notice import Fields
@@ -64,12 +64,14 @@ def read_text(body: str, *, now: float) -> Reading:
 
 
 def to_value(body: str) -> object:
-    """The JSON value of a text; what is no JSON is the words of a message."""
+    """The JSON value of a text; what is no JSON is the words of a message, and so is a text, a number or a boolean."""
     try:
         value = parse_json(body)
     except InvalidMessage:
-        value = body
-    return {"text": value} if isinstance(value, (str, int, float)) else value
+        return {"text": body}
+    if isinstance(value, (int, float)):
+        return {"text": body}  # as it is written: 1.10 may be a version
+    return {"text": value} if isinstance(value, str) else value
 
 
 def to_fields(given: object, title: str = "") -> Mapping[str, object]:
@@ -77,12 +79,11 @@ def to_fields(given: object, title: str = "") -> Mapping[str, object]:
 
     title: where it comes from, if that is known.
     """
-    recognised = recognise(given)
+    is_botte = isinstance(given, Mapping) and given.keys() <= {*FIELDS, FORBIDDEN_FIELD}
+    recognised = None if is_botte else recognise(given)  # which imports all senders
     if recognised is not None:
         return {"sender_app": recognised.sender, **recognised.fields}
-    if not isinstance(given, Mapping):
-        return unknown.read(given, title) or {}
-    if not _is_message(given) and not given.keys() <= {*FIELDS, FORBIDDEN_FIELD}:
+    if not isinstance(given, Mapping) or not (is_botte or _is_message(given)):
         return unknown.read(given, title) or {}
     if isinstance(given.get("text"), (bool, list, Mapping)):
         return {**given, "text": None, **(unknown.read(given["text"]) or {})}
@@ -93,7 +94,7 @@ def _is_message(given: Mapping[str, object]) -> bool:
     """Whether an object has words, or media, where a message of Botte's has them."""
     text = given.get("text")
     has_media = any("://" in str(given.get(name)) for name in ("photo", "document"))
-    return has_media or (has_words(clean(text)) if isinstance(text, str) else text not in (None, [], {}))
+    return has_media or (has_words(text) if isinstance(text, str) else text not in (None, [], {}))
 
 
 def read_as(sender: str, payload: Mapping[str, Any]) -> Fields | None:
