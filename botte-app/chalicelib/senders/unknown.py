@@ -33,7 +33,7 @@ def _bounded(payload: object) -> Iterator[tuple[str, str]]:
         if room <= 0:
             yield "…", "and more"
             return
-        room -= len(name) + len(value)
+        room -= len(name) + len(value) + len("\\n")  # as JSON, in which it is kept
         yield name, value
 
 
