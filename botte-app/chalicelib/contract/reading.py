@@ -10,6 +10,7 @@ from .escaping import escaped
 from .message import (
     FIELDS,
     FORBIDDEN_FIELD,
+    MAX_TEXT_BYTES,
     InvalidMessage,
     Message,
     check_ahead,
@@ -61,7 +62,9 @@ def read_leniently(given: Mapping[str, object], *, now: float) -> Reading:
         mended.append("document")
     if links:
         below = escaped("\n".join(links), fields.get("parse_mode"))
-        fields["text"] = f"{fields['text']}\n\n{below}" if "text" in fields else below
+        text = f"{fields['text']}\n\n{below}" if "text" in fields else below
+        if "text" not in fields or len(text.encode()) <= MAX_TEXT_BYTES:  # the words go out, if need be without them
+            fields["text"] = text
     if FORBIDDEN_FIELD in given:
         fields[FORBIDDEN_FIELD] = given[FORBIDDEN_FIELD]
     return Reading(Message.from_fields(fields, now=now), tuple(mended))
