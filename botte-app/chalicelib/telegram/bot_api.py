@@ -50,7 +50,10 @@ _NOT_SENT = (
     urllib3.exceptions.SSLError,
     urllib3.exceptions.LocationValueError,
 )
-_MARKUP = ("can't parse entities", "can't parse caption entities", "can't parse message text")
+_MARKUP = (
+    *("can't parse entities", "can't parse caption entities", "can't parse message text"),
+    *("message text is empty", "text must be non-empty"),  # of markup around no words
+)
 _THREAD = ("message thread not found", "message_thread_not_found", "topic_closed", "topic_deleted", "topic closed")
 # These come first: they quote the address, and what is wrong with it in the words for media.
 _KEYBOARD = ("inline keyboard", "reply markup", "reply keyboard", "reply_markup_", "button_")
