@@ -140,6 +140,8 @@ def _raw(item: Item) -> str:
         fields, unreadable = to_fields(item)
     except InvalidTask:
         return _content(item)
+    if isinstance(fields, str):
+        return fields
     return _content(item) if unreadable else _json(fields)
 
 
