@@ -42,6 +42,11 @@ class Body(NamedTuple):
     content_type: str
     media_type: str
 
+    @property
+    def first(self) -> bytes:
+        """The first byte that is neither white space nor of a byte order mark; none where there is none."""
+        return self.content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+
 
 def read_body(request: Any) -> Body:
     """request: Chalice's, of which the ``headers`` and the ``raw_body`` are read.
@@ -69,7 +74,7 @@ def read_fields(body: Body) -> object:
         return {"text": decode(body)}
     if body.media_type == MULTIPART:
         return read_form(body)
-    if body.media_type != FORM or body.content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b""):
+    if body.media_type != FORM or body.first in (b"{", b""):
         return parse_json(body.content)
     fields = read_form(body)
     if any(name in fields for name in _WORDS):
@@ -80,11 +85,11 @@ def read_fields(body: Body) -> object:
         raise InvalidMessage("body", f"{error.reason}, and no form with text=...: {_INSTEAD}") from None
 
 
-def read_form(body: Body) -> dict[str, object]:
-    """The fields of a form. Raises InvalidMessage."""
+def read_form(body: Body, errors: str = "strict") -> dict[str, object]:
+    """The fields of a form. errors: as in ``decode``. Raises InvalidMessage."""
     if body.media_type == MULTIPART:
         return typed(_parts(body))
-    text = decode(body)
+    text = decode(body, errors)
     return typed(parse_qsl(text, keep_blank_values=True, errors="replace"))
 
 
@@ -104,12 +109,17 @@ def query_fields(request: Any) -> dict[str, object]:
 
 
 def decode(body: Body, errors: str = "strict") -> str:
-    """The body as text, in the charset that its type names. Raises InvalidMessage."""
+    """The body as text, in the charset that its type names. Raises InvalidMessage.
+
+    errors: with ``replace`` it is never raised: what cannot be read becomes U+FFFD.
+    """
     found = re.search(r"charset=\"?([^\s\";]+)", body.content_type, re.IGNORECASE)
     charset = found[1] if found else "utf-8"
     try:
         return body.content.decode(charset, errors)
     except LookupError:
+        if errors == "replace":
+            return body.content.decode(errors=errors)
         raise InvalidMessage("Content-Type", f"charset {charset[:40]!r} is not known") from None
     except UnicodeError:
         raise InvalidMessage("body", f"is not {charset.upper()}; Content-Type may name its charset") from None

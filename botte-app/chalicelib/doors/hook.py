@@ -71,8 +71,8 @@ def _read(body: Body, headers: Mapping[str, str], query: Mapping[str, object], n
 
 def _value(body: Body) -> object:
     """The value that a body brings; what is neither JSON nor a form is a text."""
-    if body.media_type in (FORM, MULTIPART) and body.content[:1] not in (b"{", b"["):
-        fields = read_form(body)
+    if body.media_type in (FORM, MULTIPART) and body.first not in (b"{", b"["):
+        fields = read_form(body, errors="replace")
         if set(fields) == {"payload"}:  # as GitHub and old Slack tools send JSON
             return senders.to_value(str(fields["payload"]))
         if any(fields.values()):
