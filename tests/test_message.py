@@ -9,10 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contract.message import InvalidMessage, Message, clean, parse_json
+from chalicelib.contract.message import FIELDS, InvalidMessage, Message, clean, has_words, parse_json
 
 NOW = 1_800_000_000.0
 THIRTY_DAYS = 30 * 86_400
+KIB_256 = 256 * 1024
 URL = "https://example.com/a.png"
 
 
@@ -31,8 +32,8 @@ def read(fields: object, **options: Any) -> Message:
     "fields",
     [
         pytest.param({"text": "a"}, id="text"),
-        pytest.param({"text": "x" * 32_768}, id="text_32768"),
-        pytest.param({"text": "\U0001f600" * 32_768}, id="text_32768_emoji"),
+        pytest.param({"text": "x" * KIB_256}, id="text_256_KiB"),
+        pytest.param({"text": "\U0001f600" * (KIB_256 // 4)}, id="text_256_KiB_emoji"),
         pytest.param({"text": " a\n\tb "}, id="text_with_blanks"),
         pytest.param({"text": "0"}, id="text_zero"),
         pytest.param({"text": "a", "sender_app": "cron job 1"}, id="sender_app"),
@@ -88,20 +89,36 @@ def test_only_the_default_chat_is_filled_in() -> None:
     assert read({"text": "a", "chat": "default"}).to_fields() == {"text": "a"}
 
 
+def test_what_is_null_is_left_out() -> None:
+    """Null says the same as nothing: of the words, too, where a photo stands for them."""
+    assert read({"text": "a", **dict.fromkeys(set(FIELDS) - {"text"}), "chat_id": None}) == Message(text="a")
+    assert read({"text": None, "photo": URL}) == Message(photo=URL)
+    with pytest.raises(InvalidMessage, match="text: is required"):
+        read({"text": None})
+
+
+@pytest.mark.parametrize(
+    ("given_mode", "mode"),
+    [("html", "HTML"), ("Html", "HTML"), ("markdownv2", "MarkdownV2"), ("MARKDOWNV2", "MarkdownV2")],
+)
+def test_a_parse_mode_is_taken_in_any_case(given_mode: str, mode: str) -> None:
+    """Telegram reads it so, and senders write it so."""
+    assert read({"text": "a", "parse_mode": given_mode}).parse_mode == mode
+
+
 WRONG_TYPES: dict[str, list[object]] = {
-    "text": [None, 5, 1.5, True, ["a"], {"a": 1}],
-    "sender_app": [None, 5, True, ["a"], {"a": 1}],
-    "id": [None, 5, 1.5, True, ["a"], {"a": 1}],
-    "chat": [None, 2137200685, True, ["a"], {"a": 1}],
-    "parse_mode": [None, 1, True, ["HTML"], {"HTML": 1}],
-    "disable_notification": [None, 0, 1, "true", "", [], {}],
-    "protect_content": [None, 0, 1, "false", [], {}],
-    "message_thread_id": [None, True, False, 7.0, "7", [7], {}],
-    "link_preview_options": [None, True, 1, "{}", [], [{}]],
-    "reply_markup": [None, True, 1, "{}", [], [BUTTON]],
-    "photo": [None, 5, True, [URL], {"url": URL}],
-    "document": [None, 5, True, [URL], {"url": URL}],
-    "deliver_at": [None, True, False, 1.8e9, "1800000000", [1], {}],
+    "text": [5, 1.5, True, ["a"], {"a": 1}],
+    "id": [5, 1.5, True, ["a"], {"a": 1}],
+    "chat": [2137200685, True, ["a"], {"a": 1}],
+    "parse_mode": [1, True, ["HTML"], {"HTML": 1}],
+    "disable_notification": [0, 1, "true", "", [], {}],
+    "protect_content": [0, 1, "false", [], {}],
+    "message_thread_id": [True, False, 7.0, "7", [7], {}],
+    "link_preview_options": [True, 1, "{}", [], [{}]],
+    "reply_markup": [True, 1, "{}", [], [BUTTON]],
+    "photo": [5, True, [URL], {"url": URL}],
+    "document": [5, True, [URL], {"url": URL}],
+    "deliver_at": [True, False, 1.8e9, "1800000000", [1], {}],
 }
 
 
@@ -132,8 +149,9 @@ def test_a_value_of_the_wrong_type_is_refused_by_the_name_of_the_field(field: st
         pytest.param({"text": "\u200b\u200d\ufeff\u2060"}, "text", id="text_zero_width"),
         pytest.param({"text": "\x00\x1b"}, "text", id="text_controls"),
         pytest.param({"text": "\ud800\udfff"}, "text", id="text_surrogates"),
-        pytest.param({"text": "x" * 32_769}, "text", id="text_32769"),
-        pytest.param({"text": "a", "sender_app": "s" * 65}, "sender_app", id="sender_app_65"),
+        pytest.param({"text": "x" * (KIB_256 + 1)}, "text", id="text_256_KiB_and_1"),
+        pytest.param({"text": "é" * (KIB_256 // 2 + 1)}, "text", id="text_256_KiB_in_bytes_and_2"),
+        pytest.param({"text": "a" + '"' * (KIB_256 - 1)}, "body", id="text_too_large_for_a_row"),
         pytest.param({"text": "a", "id": ""}, "id", id="id_empty"),
         pytest.param({"text": "a", "id": "k" * 256}, "id", id="id_256"),
         pytest.param({"text": "a", "id": "a b"}, "id", id="id_space"),
@@ -145,7 +163,7 @@ def test_a_value_of_the_wrong_type_is_refused_by_the_name_of_the_field(field: st
         pytest.param({"text": "a", "chat": "a\n"}, "chat", id="chat_newline"),
         pytest.param({"text": "a", "parse_mode": ""}, "parse_mode", id="parse_mode_empty"),
         pytest.param({"text": "a", "parse_mode": "Markdown"}, "parse_mode", id="parse_mode_legacy"),
-        pytest.param({"text": "a", "parse_mode": "html"}, "parse_mode", id="parse_mode_case"),
+        pytest.param({"text": "a", "parse_mode": "MarkdownV3"}, "parse_mode", id="parse_mode_unknown"),
         pytest.param({"text": "a", "message_thread_id": 0}, "message_thread_id", id="thread_0"),
         pytest.param({"text": "a", "message_thread_id": -1}, "message_thread_id", id="thread_negative"),
         pytest.param({"text": "a", "message_thread_id": 2**53}, "message_thread_id", id="thread_2e53"),
@@ -154,7 +172,7 @@ def test_a_value_of_the_wrong_type_is_refused_by_the_name_of_the_field(field: st
         pytest.param({"text": "a", "deliver_at": 10**400}, "deliver_at", id="deliver_at_huge"),
         pytest.param({"photo": URL, "document": URL}, "document", id="photo_and_document"),
         pytest.param({"text": "a", "chat_id": 5}, "chat_id", id="chat_id"),
-        pytest.param({"text": "a", "chat_id": None}, "chat_id", id="chat_id_null"),
+        pytest.param({"text": "a", "chat_id": ""}, "chat_id", id="chat_id_empty"),
         pytest.param(
             {"text": "a", "link_preview_options": {"x": 1}}, "link_preview_options.x", id="preview_unknown_option"
         ),
@@ -236,29 +254,69 @@ def test_a_raw_chat_id_is_not_ignored_as_an_unknown_field() -> None:
 @pytest.mark.parametrize(
     ("text", "cleaned"),
     [
-        ("a\x00b", "ab"),
-        ("".join(map(chr, range(32))) + "a", "\t\na"),
-        ("\x1b[31mred", "[31mred"),
-        ("a\r\nb", "a\nb"),
-        ("a\ud800b\udfff", "ab"),
-        ("\U0001f600", "\U0001f600"),
-        ("a\uffff\ufdd0\U0001fffe", "a\ufffd\ufffd\ufffd"),
-        ("\u202eabc\u200d", "\u202eabc\u200d"),
-        ("\x7f\x80", "\x7f\x80"),
+        pytest.param("a\x00b", "ab", id="nul"),
+        pytest.param("".join(map(chr, range(0x0B))) + "a", "\t\na", id="controls"),
+        pytest.param("".join(map(chr, range(0x0E, 0x1B))) + "".join(map(chr, range(0x1C, 0x20))), "", id="controls_2"),
+        pytest.param("a\r\nb", "a\nb", id="crlf"),
+        pytest.param("10%\r20%\r100% done\r\n", "10%\n20%\n100% done\n", id="carriage_returns"),
+        pytest.param("page1\x0cpage2\x0bcell", "page1\npage2\ncell", id="form_feed_and_vertical_tab"),
+        pytest.param("\x1b[31mERROR\x1b[0m disk \x1b[1;38;5;9mfull\x1b[m", "ERROR disk full", id="colours"),
+        pytest.param("\x1b[2K\x1b[1A\x1b[?25lstill", "still", id="cursor"),
+        pytest.param("\x1b]0;a title\x07a\x1b]8;;https://a.b/\x1b\\link\x1b]8;;\x1b\\", "alink", id="titles_and_links"),
+        pytest.param("\x1b(Ba\x1b7\x1b=b", "ab", id="other_sequences"),
+        pytest.param("a\x1b", "a", id="escape_at_the_end"),
+        pytest.param("\x1b]0;no end", "]0;no end", id="sequence_without_an_end"),
+        pytest.param("\ufeffa\ufeffb", "ab", id="byte_order_marks"),
+        pytest.param("a\ud800b\udfff", "a\ufffdb\ufffd", id="lone_surrogates"),
+        pytest.param("\U0001f600", "\U0001f600", id="emoji"),
+        pytest.param("a\uffff\ufdd0\U0001fffe", "a\ufffd\ufffd\ufffd", id="noncharacters"),
+        pytest.param("\u202eabc\u200d", "\u202eabc\u200d", id="format_characters"),
+        pytest.param("\x7f\x80\x85\u2028", "\x7f\x80\x85\u2028", id="other_controls"),
     ],
 )
-def test_controls_and_lone_surrogates_are_removed_and_nothing_else(text: str, cleaned: str) -> None:
+def test_a_text_is_made_fit_to_be_shown_and_nothing_else_is_changed(text: str, cleaned: str) -> None:
+    """Line breaks of all kinds are one kind; what a terminal would not show goes; broken characters stay visible."""
     assert clean(text) == cleaned
 
 
 @pytest.mark.parametrize(
-    ("sender_app", "cleaned"),
-    [("a\nERROR fake", "aERROR fake"), (" a\u2028b ", "a b"), ("a\x1b[31m", "a[31m"), ("\u202ea", "a"), (" ", None)],
+    ("text", "cleaned"),
+    [
+        pytest.param("\x1b[31m", "[31m", id="escape_sequence"),
+        pytest.param("\uffff\ufdd0", "\ufffd\ufffd", id="noncharacters"),
+        pytest.param("\ufffd", "\ufffd", id="replacement_character"),
+        pytest.param("\u0301", "\u0301", id="accent"),
+    ],
 )
-def test_a_sender_app_is_one_line_of_text(sender_app: str, cleaned: str | None) -> None:
-    cleaned_app = read({"text": "a", "sender_app": sender_app}).sender_app
-    assert cleaned_app is None or (cleaned_app.isprintable() and "\n" not in cleaned_app)
-    assert (cleaned_app or "").replace(" ", "") == (cleaned or "").replace(" ", "")
+def test_a_text_of_nothing_but_oddities_is_a_text(text: str, cleaned: str) -> None:
+    """As long as there is something to show, it is shown."""
+    assert has_words(text)
+    assert read({"text": text}).text == cleaned
+
+
+@pytest.mark.parametrize(
+    ("given_app", "label"),
+    [
+        pytest.param("s" * 65, "s" * 64, id="65_characters"),
+        pytest.param("s" * 10_240, "s" * 64, id="10_KB"),
+        pytest.param("é" * 63 + "  end", "é" * 63, id="blank_at_the_cut"),
+        pytest.param("a\nERROR fake", "a ERROR fake", id="line_break"),
+        pytest.param(" a\u2028b ", "a b", id="line_separator"),
+        pytest.param("\x1b[31mred\x1b[0m", "red", id="colours"),
+        pytest.param("\u202ea", "a", id="direction"),
+        pytest.param(7, "7", id="int"),
+        pytest.param(1.5, "1.5", id="float"),
+        pytest.param(True, "True", id="boolean"),
+        pytest.param(["cron", 1], "['cron', 1]", id="list"),
+        pytest.param({"name": "x" * 100}, "{'name': '" + "x" * 54, id="object"),
+        pytest.param(" ", None, id="blank"),
+        pytest.param("", None, id="empty"),
+        pytest.param("\ud800", "\ufffd", id="lone_surrogate"),
+    ],
+)
+def test_a_sender_app_is_never_refused_and_is_one_short_line(given_app: object, label: str | None) -> None:
+    """It is a label for the logs, whatever it is."""
+    assert read({"text": "a", "sender_app": given_app}).sender_app == label
 
 
 def test_a_message_cannot_be_made_or_changed_into_an_invalid_one() -> None:
@@ -275,7 +333,7 @@ JSON = st.recursive(
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
     max_leaves=12,
 )
-NAMES = st.sampled_from([*WRONG_TYPES, "chat_id", "url", "inline_keyboard", "is_disabled"]) | st.text(max_size=3)
+NAMES = st.sampled_from([*FIELDS, "chat_id", "url", "inline_keyboard", "is_disabled"]) | st.text(max_size=3)
 ANY_STRING = st.text(st.characters(codec=None), max_size=30)  # lone surrogates too
 URLS = st.builds("https://{}/{}".format, st.sampled_from(["example.com", "[::1]", "1.2.3.4", "a..b"]), ANY_STRING)
 

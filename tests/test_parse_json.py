@@ -20,7 +20,9 @@ from chalicelib.contract.message import MAX_BODY_BYTES, InvalidMessage, parse_js
         ("0", 0),
         ('"\\ud83d\\ude00"', "\U0001f600"),
         ('{"a": {"a": 1}, "b": {"a": 2}}', {"a": {"a": 1}, "b": {"a": 2}}),
-        ("[" * 200 + "]" * 200, None),
+        ("\ufeff{}", {}),
+        ("\ufeff 5".encode(), 5),
+        ("[" * 256 + "]" * 256, None),
     ],
 )
 def test_json_is_read(body: bytes | str, value: object) -> None:
@@ -47,10 +49,12 @@ def test_json_is_read(body: bytes | str, value: object) -> None:
         pytest.param('{"a": 1e999}', "body", id="1e999"),
         pytest.param('{"a": -1e999}', "body", id="minus_1e999"),
         pytest.param("9" * 5000, "body", id="int_5000_digits"),
+        pytest.param("[" * 257 + "]" * 257, "body", id="deep_257"),
+        pytest.param('{"a":' * 256 + "[]" + "}" * 256, "body", id="deep_257_objects"),
         pytest.param("[" * 100_000, "body", id="deep_100k"),
         pytest.param('{"a":' * 40_000, "body", id="deep_objects"),
-        pytest.param("\ufeff{}", "body", id="bom"),
-        pytest.param("\ufeff{}".encode(), "body", id="bom_bytes"),
+        pytest.param("\ufeff\ufeff{}", "body", id="bom_twice"),
+        pytest.param("\ufeff", "body", id="bom_alone"),
         pytest.param(b'"\xff"', "body", id="not_utf8"),
         pytest.param(b'"\xed\xa0\x80"', "body", id="encoded_surrogate"),
         pytest.param("{}".encode("utf-16"), "body", id="utf16"),
@@ -69,6 +73,25 @@ def test_what_is_not_strictly_json_is_refused(body: bytes | str, field: str) -> 
     with pytest.raises(InvalidMessage) as caught:
         parse_json(body)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            '{"text": "a\nb"}',
+            "a line break or a control character in a string, at character 11; write a line break as \\n",
+        ),
+        ("{'text': 1}", "Expecting property name enclosed in double quotes at character 1"),
+        ('"\\x"', "Invalid \\escape at character 1"),
+        ("9" * 5000, "bad number"),
+    ],
+)
+def test_what_is_wrong_with_json_is_said_once_and_in_words_for_its_writer(body: str, words: str) -> None:
+    """Python's own words say where it is twice over, and not what to do about it."""
+    with pytest.raises(InvalidMessage) as caught:
+        parse_json(body)
+    assert str(caught.value) == f"body: is not JSON: {words}"
 
 
 @pytest.mark.timeout(5)  # a search that grows with the square of the keys takes 20 s
@@ -93,4 +116,4 @@ def test_parsing_anything_gives_a_value_or_invalid_message(body: bytes | str) ->
         value = parse_json(body)
     except InvalidMessage:
         return
-    assert json.loads(body) == value
+    assert json.loads(body.removeprefix("\ufeff") if isinstance(body, str) else body) == value

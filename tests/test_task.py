@@ -43,14 +43,14 @@ def test_what_is_optional_is_left_out() -> None:
 
 
 def test_the_fields_come_back_from_the_item() -> None:
-    assert to_fields(to_item(FIELDS, partition_key="p", sort_key="s")) == FIELDS
+    assert to_fields(to_item(FIELDS, partition_key="p", sort_key="s")) == (FIELDS, ())
 
 
 def test_the_sender_app_of_the_item_is_that_of_the_message_unless_it_has_its_own() -> None:
     item = to_item({"text": "a"}, partition_key="p", sort_key="s", sender_app="cron")
-    assert to_fields(item) == {"text": "a", "sender_app": "cron"}
+    assert to_fields(item) == ({"text": "a", "sender_app": "cron"}, ())
     item = to_item({"text": "a", "sender_app": "own"}, partition_key="p", sort_key="s", sender_app="cron")
-    assert to_fields(item) == {"text": "a", "sender_app": "own"}
+    assert to_fields(item) == ({"text": "a", "sender_app": "own"}, ())
 
 
 @pytest.mark.parametrize(
@@ -146,17 +146,47 @@ def test_a_malformed_attribute_value_is_an_error_that_names_it(attribute: object
 
 
 def test_the_place_of_a_malformed_value_is_told() -> None:
-    item = {"Payload": {"M": {"reply_markup": {"M": {"inline_keyboard": {"L": [{"S": "a"}, {"SS": []}]}}}}}}
+    attribute = {"M": {"inline_keyboard": {"L": [{"S": "a"}, {"SS": []}]}}}
     with pytest.raises(InvalidTask) as caught:
-        to_fields(item)
-    assert caught.value.field == "Payload.reply_markup.inline_keyboard[1]"
+        from_attribute(attribute, "reply_markup")
+    assert caught.value.field == "reply_markup.inline_keyboard[1]"
 
 
-def test_fields_that_are_not_asked_for_are_left_out_whatever_they_hold() -> None:
-    item = {"Payload": {"M": {"text": {"S": "a"}, "x": {"SS": ["b"]}, "y": 5}}, "SenderApp": {"S": "cron"}}
-    assert to_fields(item, ["text", "sender_app"]) == {"text": "a", "sender_app": "cron"}
-    with pytest.raises(InvalidTask, match=r"Payload.x: "):
-        to_fields(item)
+def test_a_field_that_json_has_no_word_for_is_left_out_and_told() -> None:
+    """Binary, sets and what is nested too deeply cost their own field and no other."""
+    deep: dict[str, Any] = {"S": "a"}
+    for _ in range(MAX_DEPTH + 1):
+        deep = {"L": [deep]}
+    payload = {
+        "text": {"S": "a"},
+        "photo": {"B": "YQ=="},
+        "x": {"SS": ["b"]},
+        "y": 5,
+        "id": deep,
+        "chat": {"NULL": True},
+    }
+    fields, left_out = to_fields({"Payload": {"M": payload}, "SenderApp": {"NS": ["1"]}})
+    assert fields == {"text": "a", "chat": None}
+    assert sorted(left_out) == ["id", "photo", "sender_app", "x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "value"),
+    [
+        ({"S": '{"text": "a"}'}, '{"text": "a"}'),
+        ({"N": "5"}, 5),
+        ({"L": [{"S": "a"}]}, ["a"]),
+        ({"NULL": True}, None),
+    ],
+)
+def test_a_payload_that_is_no_map_comes_as_it_is(payload: dict[str, Any], value: object) -> None:
+    assert to_fields({"Payload": payload, "SenderApp": {"S": "cron"}}) == (value, ())
+
+
+@pytest.mark.parametrize("payload", [{"B": "YQ=="}, {"SS": ["a"]}, {"M": []}, {"S": 5}, "a", None, {}])
+def test_a_payload_that_cannot_be_read_at_all_is_an_error(payload: object) -> None:
+    with pytest.raises(InvalidTask, match="Payload: "):
+        to_fields({"Payload": payload})
 
 
 def test_an_item_without_a_payload_is_an_error() -> None:
@@ -227,5 +257,5 @@ def test_boto3_writes_and_reads_the_same_attribute_values() -> None:
 def test_a_message_comes_back_from_its_item(fields: dict[str, object]) -> None:
     message = Message.from_fields(fields, now=1_800_000_000)
     item = to_item(message.to_fields(), partition_key="p", sort_key="s", sender_app="cron")
-    again = Message.from_fields(to_fields(item), now=1_800_000_000)
+    again = Message.from_fields(to_fields(item)[0], now=1_800_000_000)
     assert again.to_fields() == {**fields, "sender_app": "cron"}
