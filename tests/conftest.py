@@ -28,6 +28,7 @@ from tests.doors import (
     Doors,
     FlakyDynamo,
     MemoryRows,
+    RelayDoors,
     RelaySources,
     Sources,
     Table,
@@ -222,6 +223,12 @@ def sources(request: pytest.FixtureRequest, clock: Clock) -> Sources:
     if in_memory(request):
         return RelaySources(request.getfixturevalue("new_relay")(), request.getfixturevalue("tasks"), clock)
     return AppSources(request.getfixturevalue("doors"))
+
+
+@pytest.fixture
+def relay_doors(relay: Relay, tasks: Tasks, parameters: Parameters, clock: Clock) -> RelayDoors:
+    """All doors of the relay, without the app."""
+    return RelayDoors(relay, tasks, parameters, clock)
 
 
 @pytest.fixture

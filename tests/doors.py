@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -15,18 +16,22 @@ from http.client import HTTPResponse
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from urllib.parse import parse_qs
 
 import boto3
 import requests
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
-from chalice.app import Chalice
+from chalice.app import Chalice, Request
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from chalicelib.contract.message import Message
+from chalicelib.contract.task import to_attribute
+from chalicelib.doors import hook, http
+from chalicelib.doors.invoke import send_invoked
 from chalicelib.doors.queue import read_queue
 from chalicelib.doors.stream import Tasks
 from chalicelib.errors import Unavailable
@@ -35,6 +40,7 @@ from chalicelib.outbox.row import Key
 from chalicelib.outbox.states import Content
 from chalicelib.outbox.table import Outbox
 from chalicelib.relay import Relay
+from chalicelib.settings import Parameters
 from tools.dev.functions import REGION, Answer, Functions
 from tools.dev.http_door import HttpDoor
 
@@ -145,6 +151,70 @@ class RelaySources:
 
     def queue(self, *records: Mapping[str, Any]) -> None:
         self._relay.take(read_queue(records), deadline=self._clock() + 60)
+
+
+class RelayDoors(RelaySources):
+    """All doors of a relay without an app around it; what there is to route, Chalice's part, is left out."""
+
+    def __init__(self, relay: Relay, tasks: Tasks, parameters: Parameters, clock: Clock) -> None:
+        super().__init__(relay, tasks, clock)
+        self._parameters = parameters
+
+    def post(self, body: bytes | str, *, query: str = "", **headers: str) -> http.Answer:
+        """``POST /message``."""
+        return http.post_message(self._relay, self._parameters, request(body, query, headers), self._clock())
+
+    def hook(self, body: bytes | str, *, name: str = "cron", query: str = "", **headers: str) -> http.Answer:
+        """``POST /hook/<name>``."""
+        return hook.post_hook(self._relay, self._parameters, request(body, query, headers), name, self._clock())
+
+    def invoke(self, event: object, request_id: str = "request-1") -> dict[str, Any]:
+        """The Lambda door."""
+        return send_invoked(self._relay, event, request_id, self._clock() + 60)
+
+    def redeliver(self) -> None:
+        """A run of the schedule."""
+        self._relay.redeliver(deadline=self._clock() + 60)
+
+    def send(self, door: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Brings a message's fields through one of DOORS, and gives what its sender is told: at a queue nothing."""
+        body = json.dumps(fields)
+        match door:
+            case "HTTP":
+                return _body(self.post(body))
+            case "hook":
+                return _body(self.hook(body))
+            case "Lambda":
+                return self.invoke(fields)
+            case "Lambda, from SNS":
+                return self.invoke({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": body}}]})
+            case "SQS":
+                self.queue(queue_record(body, "m1"))
+            case "DynamoDB":
+                self.stream(stream_record(item(to_attribute(fields)["M"], sort_key="s1")))  # type: ignore[arg-type]
+            case _:
+                raise ValueError(door)
+        return {}
+
+
+# Where a sender may listen, and is told what is wrong; and where nobody listens, so that the words go out.
+STRICT_DOORS = ("HTTP", "Lambda")
+LENIENT_DOORS = ("SQS", "DynamoDB", "Lambda, from SNS", "hook")
+DOORS = (*STRICT_DOORS, *LENIENT_DOORS)
+
+
+def _body(answer: http.Answer) -> Mapping[str, Any]:
+    assert isinstance(answer.body, dict)
+    assert answer.status_code in (200, 202), answer.body
+    return answer.body
+
+
+def request(body: bytes | str, query: str = "", headers: Mapping[str, str] = {}) -> Request:
+    """An authorised request as Chalice has it from API Gateway. An underscore in a header's name is a hyphen."""
+    given = {"Authorization": TOKEN} | {name.replace("_", "-"): value for name, value in headers.items()}
+    content = base64.b64encode(body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body).decode()
+    parts = {"headers": given, "multiValueQueryStringParameters": parse_qs(query, keep_blank_values=True) or None}
+    return Request({**event("apigateway_post"), **parts, "body": content, "isBase64Encoded": True})
 
 
 class Table:
