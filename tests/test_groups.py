@@ -86,7 +86,7 @@ def test_a_group_that_waited_is_redelivered_in_order(
 def test_a_head_that_failed_lets_its_group_go_on(
     sources: Sources, telegram: FakeTelegram, table: Table, reason: str
 ) -> None:
-    bad = grouped("a", {"text": {"S": "a"}, "id": {"S": ""}} if reason == "bad input" else None)
+    bad = grouped("a", {"text": {"S": "a"}, "chat_id": {"N": "5"}} if reason == "bad input" else None)
     if reason == "refused":
         telegram.set_fault({"kind": "forbidden", "count": 1})
     sources.stream(bad, grouped("b"), grouped("c"))
@@ -213,9 +213,21 @@ def test_the_messages_of_a_fifo_group_go_out_in_order(sources: Sources, telegram
 def test_a_bad_message_at_the_head_of_a_fifo_group_is_parked(
     sources: Sources, telegram: FakeTelegram, table: Table
 ) -> None:
-    sources.queue(fifo_record('{"text":5}', 1), fifo_record('{"text":"a2"}', 2), fifo_record('{"text":"a3"}', 3))
+    sources.queue(fifo_record('{"text":""}', 1), fifo_record('{"text":"a2"}', 2), fifo_record('{"text":"a3"}', 3))
     assert texts(telegram.messages) == ["a2", "a3"]
-    assert table.states() == {'{"text":5}': "FAILED", "a2": "SENT", "a3": "SENT"}
+    assert table.states() == {'{"text":""}': "FAILED", "a2": "SENT", "a3": "SENT"}
+
+
+def test_what_was_mended_in_a_group_is_noted_and_its_place_stays(
+    sources: Sources, telegram: FakeTelegram, table: Table
+) -> None:
+    """An option that cannot be read delays nobody, and moves nobody up."""
+    odd = grouped("a", {"text": {"S": "a"}, "photo": {"S": "http://h/"}, "id": {"S": ""}})
+    sources.stream(odd, grouped("b"))
+    sources.queue(fifo_record('{"text":"c","protect_content":1}', 1), fifo_record("plain text", 2))
+    assert texts(telegram.messages) == ["a\n\nhttp://h/", "b", "c", "plain text"]
+    noted = {row["Message"]["S"]: row["Mended"]["L"] for row in table.items() if "Mended" in row}
+    assert list(noted.values()) == [[{"S": "photo"}, {"S": "id"}], [{"S": "protect_content"}]]
 
 
 def test_a_fifo_group_waits_behind_its_head_and_others_do_not(

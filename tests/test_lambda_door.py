@@ -9,12 +9,22 @@ from typing import Any
 import pytest
 
 from chalicelib.doors.invoke import send_invoked
-from chalicelib.errors import Unavailable
+from chalicelib.errors import (
+    Ambiguous,
+    BotTokenRejected,
+    ChatMigrated,
+    KeyboardRefused,
+    MarkupRefused,
+    MediaNotFetched,
+    Refused,
+    ThreadNotFound,
+    Unavailable,
+)
 from chalicelib.outbox.table import Outbox
 from chalicelib.settings import Parameters
 from chalicelib.telegram.bot_api import Telegram
 from tests.conftest import NewRelay
-from tests.doors import Clock, Doors, Table, closed_port, texts
+from tests.doors import Clock, Doors, Script, Table, closed_port, texts
 from tools.dev.aws import EmbeddedAws
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, FakeTelegram
 from tools.dev.functions import Answer
@@ -71,9 +81,9 @@ def test_a_message_that_is_delivered_at_once_makes_no_aws_call(doors: Doors, aws
         pytest.param({"text": "a", "photo": "file:///etc/passwd"}, "photo", id="photo_file_scheme"),
         pytest.param({"text": "a", "photo": "http://127.1/"}, "photo", id="photo_localhost"),
         pytest.param({"text": "a", "photo": "https://a@b/"}, "photo", id="photo_userinfo"),
-        pytest.param({"text": "a", "sender_app": "s" * 10_240}, "sender_app", id="sender_app_10KB"),
         pytest.param({"text": "a", "id": ""}, "id", id="id_empty"),
         pytest.param({"text": "a", "x": 1}, "x", id="unknown_field"),
+        pytest.param({"message": "a"}, "message", id="nobodys_event"),
     ],
 )
 def test_bad_input_is_a_function_error_and_is_parked_as_it_came(
@@ -95,6 +105,7 @@ def test_bad_input_is_a_function_error_and_is_parked_as_it_came(
     ("event", "shown"),
     [
         pytest.param({"text": "\x01\x07\x1b[31m"}, "[31m", id="text_c0_controls"),
+        pytest.param({"text": "\x1b[31mERROR\x1b[0m\rdisk"}, "ERROR\ndisk", id="text_colours"),
         pytest.param({"text": "\u202egnp.exe"}, "gnp.exe", id="text_rtl_override"),
         pytest.param({"text": "a\r\nX-Evil: 1"}, "a\nX-Evil: 1", id="text_crlf_header"),
         pytest.param({"text": "<b>x", "parse_mode": "HTML"}, "<b>x", id="text_html_unbalanced"),
@@ -170,6 +181,60 @@ def test_an_id_with_another_body_is_refused_and_parked(doors: Doors, telegram: F
     assert error(answer)["errorMessage"].startswith("id: ")
     assert texts(telegram.messages) == ["Hello"]
     assert table.statuses() == {"k1": "SENT", answer.headers["X-Amz-Request-Id"]: "FAILED"}
+
+
+REFUSALS = [
+    MarkupRefused("400 can't parse entities"),
+    ThreadNotFound("400 message thread not found"),
+    MediaNotFetched("400 wrong file identifier/HTTP URL specified"),
+    KeyboardRefused("400 BUTTON_URL_INVALID"),
+    ChatMigrated("400 group chat was upgraded", -1009),
+    Refused("403 bot was blocked"),
+]
+
+
+@pytest.mark.outbox("memory")
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: type(refusal).__name__)
+def test_a_caller_sees_refused_whatever_kind_of_refusal_it_is(
+    new_relay: NewRelay, clock: Clock, refusal: Refused
+) -> None:
+    """Callers look at errorType, which is the name of the class; the kinds are for what mends a message."""
+    relay = new_relay(sender=Script(clock, *[refusal] * 9))
+    with pytest.raises(Refused) as caught:
+        send_invoked(relay, {"text": "Hello"}, "request-1", clock() + 60)
+    assert type(caught.value) is Refused
+    assert str(caught.value) == refusal.reason
+
+
+@pytest.mark.parametrize("fault", [Unavailable("away"), Ambiguous("lost"), BotTokenRejected("401")], ids=repr)
+@pytest.mark.parametrize("id", [None, "k1"])
+def test_a_caller_sees_unavailable_whatever_is_not_there(
+    new_relay: NewRelay, unreachable_outbox: Outbox, clock: Clock, id: str | None, fault: Unavailable
+) -> None:
+    """Nothing was accepted: neither by Telegram nor by the table."""
+    relay = new_relay(sender=Script(clock, *[fault] * 9), outbox=unreachable_outbox)
+    with pytest.raises(Unavailable) as caught:
+        send_invoked(relay, {"text": "Hello", "id": id}, "request-1", clock() + 60)
+    assert type(caught.value) is Unavailable
+
+
+SNS = {"Records": [{"EventSource": "aws:sns", "Sns": {"Subject": "Backup", "Message": "It is done."}}]}
+
+
+def test_what_aws_itself_sends_is_recognised_and_shown(doors: Doors, telegram: FakeTelegram) -> None:
+    """Nobody listens then, so it is read as at a queue door; the answer is that of a message."""
+    answer = result(doors.invoke(SNS))
+    assert texts(telegram.messages) == ["Backup\n\nIt is done."]
+    assert (answer["message_id"], answer["text"]) == (telegram.messages[0]["message_id"], "Backup\n\nIt is done.")
+
+
+def test_what_aws_sends_to_no_chat_is_parked(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
+    """Also where it is known who sends it."""
+    event = {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": '{"text": "a", "chat": "nobody"}'}}]}
+    answer = doors.invoke(event)
+    assert error(answer)["errorMessage"] == "chat: unknown chat; the chats are default, ops"
+    row = table.row(answer.headers["X-Amz-Request-Id"])
+    assert (row["Status"], json.loads(row["RawBody"])) == ("FAILED", event)
 
 
 def test_while_a_message_is_being_sent_the_same_one_is_accepted(doors: Doors, telegram: FakeTelegram) -> None:
