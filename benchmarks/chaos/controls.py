@@ -102,4 +102,7 @@ def _handlers(take: Callable[[Iterable[_Words]], None]) -> Handlers:
 
 
 def _words(messages: Iterable[Mapping[str, Any]]) -> Iterator[_Words]:
-    return (_Words(message["chat"], message["text"]) for message in messages if message.get("text"))
+    """Those of tidy messages, which name their chat."""
+    return (
+        _Words(message["chat"], message["text"]) for message in messages if message.get("text") and message.get("chat")
+    )

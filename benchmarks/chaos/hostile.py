@@ -10,8 +10,9 @@ Item = dict[str, Any]
 Ends = Literal["sent", "parked", "ignored"]
 
 NO_WORDS, AGAIN, OTHER_WORDS, UNSTREAMED = "no words", "put again", "other words", "unstreamed"
-_UID = "<uid>"
+_UID, _TEXT, _CHAT = "<uid>", "<text>", "<chat>"  # of the letter
 _FAT = {"S": "x" * 390_000}
+_TOO_LONG = {"S": "x" * 300_000}
 
 
 @dataclass(frozen=True)
@@ -26,22 +27,26 @@ class Shape:
     puts: Mapping[str, Any]
     alone: bool = False
 
-    def attributes(self, uid: str) -> Item:
+    def attributes(self, *, uid: str, text: str, chat: str) -> Item:
         """What it puts, for a letter."""
-        filled: Item = _fill(self.puts, uid)
+        filled: Item = _fill(self.puts, {_UID: uid, _TEXT: text, _CHAT: chat})
         return filled
 
 
-def _fill(value: Any, uid: str) -> Any:
+def _fill(value: Any, words: Mapping[str, str]) -> Any:
     if isinstance(value, Mapping):
-        return {name: _fill(each, uid) for name, each in value.items()}
+        return {name: _fill(each, words) for name, each in value.items()}
     if isinstance(value, list):
-        return [_fill(each, uid) for each in value]
-    return value.replace(_UID, uid) if isinstance(value, str) else value
+        return [_fill(each, words) for each in value]
+    if isinstance(value, str):
+        for place, word in words.items():
+            value = value.replace(place, word)
+    return value
 
 
-def _nested(depth: int) -> Item:
-    return {"L": [_nested(depth - 1)]} if depth else {"NULL": True}
+def _odd(payload: Item) -> Shape:
+    """Nobody mends it, and it has words."""
+    return Shape("sent", {"Payload": payload})
 
 
 def _parked(payload: Item) -> Shape:
@@ -73,14 +78,23 @@ SHAPES: Mapping[str, Shape] = {
     "padded": Shape("sent", {"Padding": _FAT}),
     "key of a group's row": Shape("sent", {"SK": {"S": " group"}}),
     "key of a lane": Shape("sent", {"PK": {"S": "LANE"}, "SK": {"S": "default"}}, alone=True),
-    NO_WORDS: _parked({"M": {"words": {"S": _UID}}}),
-    "fat": _parked({"M": {"words": {"S": _UID}, "x": _FAT}}),
-    "text of a wrong type": _parked({"M": {"text": {"L": [{"S": _UID}]}}}),
-    "no map": _parked({"S": _UID}),
+    "text of a wrong type": _odd({"M": {"text": {"L": [{"S": _TEXT}]}, "chat": {"S": _CHAT}}}),
+    "JSON in a string": _odd({"S": f'{{"text": "{_TEXT}", "chat": "{_CHAT}"}}'}),
+    "options of wrong types": _odd(
+        {
+            "M": {
+                **{"text": {"S": _TEXT}, "chat": {"S": _CHAT}, "id": {"N": "5"}, "parse_mode": {"NULL": True}},
+                **{"photo": {"B": b"\x00\xff"}, "disable_notification": {"S": "true"}, "x": {"SS": ["a", "b"]}},
+            }
+        }
+    ),
+    NO_WORDS: _parked({"M": {"sender_app": {"S": _UID}}}),
+    "blank": _parked({"M": {"text": {"S": " " * 390_000}}}),
+    "too long": _parked({"M": {"text": _TOO_LONG}}),
     "null": _parked({"M": {"text": {"NULL": True}}}),
     "set": _parked({"SS": [_UID, "another"]}),
     "binary": _parked({"M": {"text": {"B": b"\x00\xff"}}}),
-    "nested": _parked({"M": {"text": _nested(30)}}),
+    "raw chat id": _parked({"M": {"text": {"S": _UID}, "chat_id": {"N": "5"}}}),
     "another's task": Shape("ignored", {**_FORGED, "SK": {"S": "!" + _UID}, "TaskId": {"S": "OTHER"}}),
     "task id of a wrong type": Shape("ignored", {"SK": {"S": "!" + _UID}, "TaskId": {"N": "1"}}),
 }

@@ -60,7 +60,7 @@ class Letter:
     def fields(self) -> dict[str, object]:
         """The message's fields; without words where that is its shape."""
         if self.shape == NO_WORDS:
-            return {"words": self.uid}
+            return {"sender_app": self.uid}
         fields = {"text": "\n".join(self.lines), "chat": self.chat}
         return {**fields, **({"id": self.id} if self.id else {})}
 

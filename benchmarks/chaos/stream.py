@@ -113,7 +113,7 @@ def make_item(letter: Letter) -> Item:
         "ExpirationTs": {"N": str(int(time.time()))},
     }
     if letter.shape is not None:
-        item |= SHAPES[letter.shape].attributes(letter.uid)
+        item |= SHAPES[letter.shape].attributes(uid=letter.uid, text=letter.lines[0], chat=letter.chat)
     return {name: value for name, value in item.items() if value is not None}
 
 
