@@ -127,11 +127,15 @@ def credentials(headers: Headers) -> str:
     if scheme.lower() == "bearer":
         return rest.strip(" \t")
     if scheme.lower() == "basic":
+        reason = "Authorization: Basic takes any name with the API token as its password, in base64"
         try:
-            return b64decode(rest.strip(" \t"), validate=True).decode("utf-8", "surrogateescape").partition(":")[2]
+            name_and_password = b64decode(rest.strip(" \t"), validate=True).decode("utf-8", "surrogateescape")
         except ValueError:
-            reason = "Authorization: Basic takes any name with the API token as its password, in base64"
             raise HttpError(403, "ForbiddenError", reason) from None
+        password = name_and_password.partition(":")[2]
+        if not password:
+            raise HttpError(401, "UnauthorizedError", reason)
+        return password
     return given
 
 
