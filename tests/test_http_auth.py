@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+from base64 import b64encode
 
 import pytest
 
 from tests.conftest import WEBHOOK_SECRET
 from tests.doors import Doors, event, texts
 from tools.dev.fake_telegram import FakeTelegram
+
+
+def basic(credentials: str) -> str:
+    """The Authorization header that curl -u makes."""
+    return f"Basic {b64encode(credentials.encode()).decode()}"
 
 
 @pytest.mark.parametrize(
@@ -19,9 +25,13 @@ from tools.dev.fake_telegram import FakeTelegram
         pytest.param("bearer  local-token", id="auth_bearer_in_small_letters"),
         pytest.param("second-token", id="second_live_token"),
         pytest.param("Bearer second-token", id="second_live_token_with_prefix"),
+        pytest.param(basic("botte:local-token"), id="auth_basic"),
+        pytest.param(basic(":second-token"), id="auth_basic_without_a_name"),
+        pytest.param(basic("local-token:second-token"), id="auth_basic_the_password_counts"),
+        pytest.param(basic("botte:local-token").replace("Basic ", "BASIC   "), id="auth_basic_in_capitals"),
     ],
 )
-def test_each_live_token_is_taken_with_and_without_bearer(
+def test_each_live_token_is_taken_alone_and_in_the_usual_schemes(
     doors: Doors, telegram: FakeTelegram, authorization: str
 ) -> None:
     assert doors.post({"text": "Hello"}, token=authorization).status_code == 200
@@ -41,7 +51,18 @@ def test_each_live_token_is_taken_with_and_without_bearer(
         pytest.param("local-token second-token", 403, "ForbiddenError", id="auth_two_at_once"),
         pytest.param("laptop", 403, "ForbiddenError", id="auth_name_of_a_token"),
         pytest.param("laptop second-token", 403, "ForbiddenError", id="auth_line_of_the_parameter"),
-        pytest.param("Basic local-token", 403, "ForbiddenError", id="auth_other_scheme"),
+        pytest.param("Basic local-token", 403, "ForbiddenError", id="auth_basic_not_encoded"),
+        pytest.param("Basic", 401, "UnauthorizedError", id="auth_basic_alone"),
+        pytest.param("Basic ", 401, "UnauthorizedError", id="auth_basic_and_a_blank"),
+        pytest.param(basic("local-token"), 401, "UnauthorizedError", id="auth_basic_without_a_colon"),
+        pytest.param(basic("local-token:"), 401, "UnauthorizedError", id="auth_basic_token_as_name"),
+        pytest.param(basic("botte:wrong"), 403, "ForbiddenError", id="auth_basic_wrong"),
+        pytest.param(basic("botte:local-token:x"), 403, "ForbiddenError", id="auth_basic_longer"),
+        pytest.param(basic("botte:local-token") + "=", 403, "ForbiddenError", id="auth_basic_bad_base64"),
+        pytest.param("Basic Ov8=", 403, "ForbiddenError", id="auth_basic_not_utf8"),
+        pytest.param("Digest local-token", 403, "ForbiddenError", id="auth_other_scheme"),
+        pytest.param("local-hook-token", 403, "ForbiddenError", id="hook_token_on_message"),
+        pytest.param("Bearer second-hook-token", 403, "ForbiddenError", id="named_hook_token_on_message"),
         pytest.param("A" * 10_000, 403, "ForbiddenError", id="auth_10KB"),
         pytest.param("tökén", 403, "ForbiddenError", id="auth_not_ascii"),
         pytest.param("\udcff", 403, "ForbiddenError", id="auth_not_utf8"),
@@ -79,6 +100,13 @@ def test_the_header_as_it_comes_over_the_wire_decides(doors: Doors, line: bytes,
     head = b"POST /message HTTP/1.1\r\nHost: localhost\r\n" + line
     answer = doors.raw(head + b'Content-Length: 17\r\n\r\n{"text": "Hello"}')
     assert answer[0] == status
+
+
+@pytest.mark.parametrize("authorization", ["Basic local-token", basic("local-token:"), basic("local-token")])
+def test_who_gives_the_token_elsewhere_than_as_password_is_told_where(doors: Doors, authorization: str) -> None:
+    """``curl -u TOKEN:`` is what many services take."""
+    reason = doors.post({"text": "Hello"}, token=authorization).json()["Message"]
+    assert reason == "Authorization: Basic takes any name with the API token as its password, in base64"
 
 
 def test_the_status_of_a_message_needs_a_token_too(doors: Doors) -> None:
