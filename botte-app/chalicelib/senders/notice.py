@@ -14,6 +14,7 @@ from ..contract.message import MAX_TEXT_BYTES, InvalidMessage, check_url, is_id
 MAX_TITLE_CHARACTERS = 200
 MAX_LINE_CHARACTERS = 500
 MAX_LINES = 20
+MAX_ADDRESS_CHARACTERS = 100
 MAX_FORMATTED_CHARACTERS = 30_000  # more than this is shown plainly, as a file
 
 Fields = dict[str, Any]
@@ -26,7 +27,8 @@ class Notice:
     mark: stands before the title, such as 🔴. title: the first line, in bold; cut at 200 characters.
     lines: facts below the title, one a line; cut at 500 characters, and after 20 lines.
     body: what somebody wrote, whole and with its line breaks. details: the same, in a quote that opens on a tap.
-    links: labels and addresses, as buttons; one that Telegram would not take stands below the words.
+    links: labels and addresses, as buttons; one that Telegram would not take stands below the lines, a long one in the
+    details.
     collapse_key: names what the notice is about: the next one with the same key tells how it went on.
     is_quiet: it only says that all is well, so it comes without a sound.
     """
@@ -47,10 +49,13 @@ class Notice:
         if len(lines) > MAX_LINES:
             lines[MAX_LINES:] = [f"… and {len(lines) - MAX_LINES} more"]
         buttons = [{"text": label, "url": url} for label, url in self.links if _is_button(url)]
-        lines += [f"{label}: {url}" for label, url in self.links if url and not _is_button(url)]
-        fields = self._formatted(title, lines)
+        addresses = [(label, url) for label, url in self.links if url and not _is_button(url)]
+        lines += [f"{label}: {url}" for label, url in addresses if len(url) <= MAX_ADDRESS_CHARACTERS]
+        long_ones = [f"{label}: {url}" for label, url in addresses if len(url) > MAX_ADDRESS_CHARACTERS]
+        details = "\n".join(filter(None, (self.details.strip(), *long_ones)))
+        fields = self._formatted(title, lines, details)
         if len(fields["text"]) > MAX_FORMATTED_CHARACTERS:
-            fields = self._plain(title, lines)
+            fields = self._plain(title, lines, details)
         if buttons:
             fields["reply_markup"] = {"inline_keyboard": [[button] for button in buttons]}
         if self.collapse_key:
@@ -59,25 +64,30 @@ class Notice:
             fields["disable_notification"] = True
         return fields
 
-    def _formatted(self, title: str, lines: Sequence[str]) -> Fields:
+    def _formatted(self, title: str, lines: Sequence[str], details: str) -> Fields:
         head = " ".join(filter(None, (self.mark, title and f"<b>{_escaped(title)}</b>")))
         words = "\n".join(filter(None, (head, *map(_escaped, lines))))
-        quote = f"<blockquote expandable>{_escaped(self.details)}</blockquote>" if self.details.strip() else ""
+        quote = f"<blockquote expandable>{_escaped(details)}</blockquote>" if details else ""
         text = "\n\n".join(filter(None, (words, _escaped(self.body.strip()), quote)))
         # A preview would be of whatever address the words have, and larger than they are.
         return {"text": text, "parse_mode": "HTML", "link_preview_options": {"is_disabled": True}}
 
-    def _plain(self, title: str, lines: Sequence[str]) -> Fields:
+    def _plain(self, title: str, lines: Sequence[str], details: str) -> Fields:
         words = "\n".join(filter(None, (f"{self.mark} {title}".strip(), *lines)))
-        text = "\n\n".join(filter(None, (words, self.body.strip(), self.details.strip())))
+        text = "\n\n".join(filter(None, (words, self.body.strip(), details)))
         encoded = text.encode("utf-8", "replace")
         if len(encoded) > MAX_TEXT_BYTES:
             text = encoded[: MAX_TEXT_BYTES - 3].decode("utf-8", "ignore") + "…"
         return {"text": text}
 
 
-def collapse_key(*names: str) -> str:
-    """A collapse key made of names, such as the sender's and that of an alarm; a digest stands for odd or long ones."""
+def collapse_key(*names: str) -> str | None:
+    """A collapse key made of names, such as the sender's and that of an alarm; a digest stands for odd or long ones.
+
+    None if one of them is empty: what has no name of its own is not to take the place of something else.
+    """
+    if not all(names):
+        return None
     key = ":".join(names)
     return key if is_id(key) else f"{names[0]}:{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
