@@ -24,6 +24,7 @@ SENDERS = (
     "destination",
     "cost_anomaly",
     "eventbridge",
+    "github",
     "grafana",
     "alertmanager",
 )
