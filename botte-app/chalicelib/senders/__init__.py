@@ -25,6 +25,7 @@ SENDERS = (
     "cost_anomaly",
     "eventbridge",
     "github",
+    "gitlab",
     "grafana",
     "alertmanager",
 )
