@@ -24,6 +24,7 @@ SENDERS = (
     "destination",
     "cost_anomaly",
     "eventbridge",
+    "sentry",
     "github",
     "gitlab",
     "grafana",
