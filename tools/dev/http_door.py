@@ -1,16 +1,30 @@
-"""The HTTP door: Chalice's own local server, on a thread."""
+"""The HTTP door: Chalice's own local server, on a thread, and what it lacks of API Gateway."""
 
 from __future__ import annotations
 
+import http.client
+import json
+import re
 import sys
 import threading
+import traceback
 from typing import Any
 
 from chalice.app import Chalice
 from chalice.config import Config
-from chalice.local import ChaliceRequestHandler, LocalChalice, LocalDevServer, ThreadedHTTPServer
+from chalice.local import (
+    ChaliceRequestHandler,
+    LocalChalice,
+    LocalDevServer,
+    LocalGatewayException,
+    ThreadedHTTPServer,
+)
 
 from tools.dev.settings import LOOPBACK
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+BODY_LIMIT = 10 * 1024 * 1024  # bytes
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;.*)?\r?\n", re.DOTALL)
 
 
 class HttpDoor:
@@ -37,19 +51,87 @@ class HttpDoor:
         self._server.server_close()
 
 
+class _BodyError(LocalGatewayException):
+    """A body that does not reach the app. Where the next request begins is not known: the connection ends."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__({"Connection": "close"}, json.dumps({"message": message}).encode())
+        self.CODE = status
+
+
 class _Handler(ChaliceRequestHandler):
     disable_nagle_algorithm = True  # header and body are two writes, and the second would wait 40 ms for an ACK
 
+    def _generic_handle(self) -> None:
+        try:
+            super()._generic_handle()
+        except _BodyError as error:
+            self._send_error_response(error)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle
+
+    def _parse_payload(self) -> tuple[dict[str, Any], bytes | None]:
+        return dict(self.headers), self._read_body() or None
+
+    def _read_body(self) -> bytes:
+        encoding = self.headers.get("Transfer-Encoding")
+        if encoding is None:
+            length = self.headers.get("Content-Length", "0")
+            if not re.fullmatch("[0-9]+", length):
+                raise _BodyError(400, "Bad Request")
+            return self._read(int(length), BODY_LIMIT)
+        if encoding.lower() != "chunked":
+            raise _BodyError(400, "Bad Request")
+        return self._read_chunks()
+
+    def _read_chunks(self) -> bytes:
+        """A body of unknown length: https://www.rfc-editor.org/rfc/rfc9112#section-7.1"""
+        body = bytearray()
+        while size := self._chunk_size():
+            body += self._read(size, BODY_LIMIT - len(body))
+            if self.rfile.readline(2) not in (b"\r\n", b"\n"):
+                raise _BodyError(400, "Bad Request")
+        try:
+            http.client.parse_headers(self.rfile)  # the trailers, up to the empty line
+        except http.client.HTTPException:
+            raise _BodyError(400, "Bad Request") from None
+        return bytes(body)
+
+    def _chunk_size(self) -> int:
+        found = _CHUNK_SIZE.fullmatch(self.rfile.readline(1024))
+        if found is None:
+            raise _BodyError(400, "Bad Request")
+        return int(found[1], 16)
+
+    def _read(self, size: int, limit: int) -> bytes:
+        if size > limit:
+            raise _BodyError(413, "Request Too Long")
+        content: bytes = self.rfile.read(size)
+        if len(content) < size:
+            raise _BodyError(400, "Bad Request")
+        return content
+
+    def _send_http_response(self, code: int, headers: dict[str, Any], body: str | bytes | None) -> None:
+        # A body after HEAD would be read as the beginning of the next answer.
+        super()._send_http_response(code, headers, None if self.command == "HEAD" else body)
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        line = self.requestline.partition("?")[0]  # a query may hold a token
         # What asks whether the door is open, the twin itself among them, would fill the terminal.
-        if self.path != "/health":
-            super().log_request(code, size)
+        if not line.startswith("GET /health "):
+            self.log_message('"%s" %s %s', line, code, size)
+
+    def log_error(self, format: str, *args: Any) -> None:
+        """Nothing: it quotes a request that cannot be read, query and all, and `log_request` tells of it, too."""
 
 
 class _Server(ThreadedHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
+        del request, client_address
+        error = sys.exc_info()[1]
         # A client that goes away in the middle of an answer is its own business.
-        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
+        if error is not None and not isinstance(error, ConnectionError | TimeoutError):
+            # Without its cause: Chalice's error for an unknown route tells the whole address, and so a token in it.
+            traceback.print_exception(error, chain=False)
