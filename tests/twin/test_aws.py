@@ -31,6 +31,7 @@ def test_the_stack_and_the_parameters_are_those_of_the_project(aws: EmbeddedAws,
     assert {parameter["Name"]: (parameter["Type"], parameter["Value"]) for parameter in found} == {
         "/botte/local/telegram-bot-token": ("SecureString", "42:local"),
         "/botte/local/http-api-token": ("SecureString", "local-token"),
+        "/botte/local/hook-tokens": ("SecureString", "local-hook-token"),
         "/botte/local/telegram-webhook-secret": ("SecureString", "local-webhook-secret"),
         "/botte/local/telegram-chats": ("String", json.dumps({"default": 2137200685})),
     }

@@ -39,6 +39,7 @@ from tools.dev.wsgi_server import Environ, StartResponse, WsgiServer
 
 RESOURCES_FILE = Path(__file__).resolve().parents[2] / ".chalice" / "resources.yaml"
 HTTP_API_TOKEN = "local-token"
+HOOK_TOKEN = "local-hook-token"
 WEBHOOK_SECRET = "local-webhook-secret"
 
 # moto is not thread-safe: without this, two writers win the same conditional put. Its state belongs to the process,
@@ -150,6 +151,7 @@ class EmbeddedAws:
         for name, kind, value in (
             ("telegram-bot-token", "SecureString", bot_token),
             ("http-api-token", "SecureString", HTTP_API_TOKEN),
+            ("hook-tokens", "SecureString", HOOK_TOKEN),
             ("telegram-webhook-secret", "SecureString", WEBHOOK_SECRET),
             ("telegram-chats", "String", json.dumps({"default": chat_id})),
         ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tools.dev.aws import HTTP_API_TOKEN
+from tools.dev.aws import HOOK_TOKEN, HTTP_API_TOKEN
 from tools.dev.functions import REGION
 from tools.dev.twin import Twin
 
@@ -22,6 +22,9 @@ def lines_to_paste(twin: Twin) -> str:
             "",
             "HTTP door:",
             f"  curl -X POST {twin.http_url}/message -H 'Authorization: {HTTP_API_TOKEN}' -d '{_payload('CURL_TEST')}'",
+            "",
+            "For what sends something else, such as an alarm:",
+            f"  curl -X POST '{twin.http_url}/hook/shop?token={HOOK_TOKEN}' -d '{_ORDER}'",
             "",
             "For the other doors, first:",
             "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_PAGER= "
@@ -55,6 +58,8 @@ def _where_messages_arrive(twin: Twin) -> str:
 def _payload(sender: str) -> str:
     return json.dumps({"text": "Hello World", "sender_app": sender})
 
+
+_ORDER = json.dumps({"order": 4711, "reason": "no stock"})
 
 _ITEM = json.dumps(
     {
