@@ -29,6 +29,8 @@ SENDERS = (
     "gitlab",
     "grafana",
     "alertmanager",
+    "slack",
+    "discord",
 )
 
 _log = logging.getLogger("botte.senders")

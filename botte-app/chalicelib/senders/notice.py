@@ -81,6 +81,12 @@ class Notice:
         return {"text": text}
 
 
+def split_title(words: str) -> tuple[str, str]:
+    """The first line of words, as a title, and the rest of them; a line that is too long for that is no title."""
+    first, _, rest = words.strip().partition("\n")
+    return (first, rest) if len(first) <= MAX_TITLE_CHARACTERS else ("", words)
+
+
 def collapse_key(*names: str) -> str | None:
     """A collapse key made of names, such as the sender's and that of an alarm; a digest stands for odd or long ones.
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..contract.message import FIELDS, FORBIDDEN_FIELD
+
 Payload = Mapping[str, Any]
+
+_OPTIONS = {*FIELDS, FORBIDDEN_FIELD} - {"text"}
 
 
 def text(payload: object, *path: str) -> str:
@@ -14,6 +19,12 @@ def text(payload: object, *path: str) -> str:
     if isinstance(found, str):
         return found.strip()
     return str(found) if isinstance(found, (int, float)) and not isinstance(found, bool) else ""
+
+
+def number(payload: object, *path: str) -> int | None:
+    """The whole number at a path of keys, even if it is written as text."""
+    found = text(payload, *path)
+    return int(found) if re.fullmatch("-?[0-9]{1,18}", found) else None
 
 
 def part(payload: object, *path: str) -> Payload:
@@ -32,6 +43,11 @@ def texts(payload: object, *path: str) -> list[str]:
     """The texts in the list at a path of keys, without the empty ones."""
     found = _at(payload, path)
     return [each.strip() for each in found if isinstance(each, str) and each.strip()] if isinstance(found, list) else []
+
+
+def is_message(payload: Payload) -> bool:
+    """Whether it has an option of a message of Botte's own, beside the words."""
+    return not _OPTIONS.isdisjoint(payload)
 
 
 def _at(payload: object, path: tuple[str, ...]) -> object:
