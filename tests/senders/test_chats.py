@@ -87,7 +87,7 @@ def test_what_only_resembles_a_post_is_not_taken_for_one(payload: object) -> Non
     ("mrkdwn", "shown"),
     [
         ("*bold* and _italic_, `a*b*c`", "bold and italic, a*b*c"),
-        ("2 * 3 * 4, *.log and *.txt", "2 * 3 * 4, *.log and *.txt"),
+        ("2 * 3 * 4 and 2*3*4, *.log and *.txt", "2 * 3 * 4 and 2*3*4, *.log and *.txt"),
         ("snake_case_name __init__ _x", "snake_case_name __init__ _x"),
         ("a &lt; b &amp;&amp; b &gt; c, &amp;lt;", "a < b && b > c, &lt;"),
         ("<@U1> <@U1|ann> <#C1|ops> <!here> <!subteam^S1|@team>", "@U1 @ann #ops @here @team"),

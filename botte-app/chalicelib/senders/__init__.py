@@ -29,8 +29,10 @@ SENDERS = (
     "gitlab",
     "grafana",
     "alertmanager",
+    "apprise",
     "slack",
     "discord",
+    "ntfy",
 )
 
 _log = logging.getLogger("botte.senders")

@@ -11,7 +11,6 @@ from .notice import Notice, split_title
 
 MAX_LINKS_IN_WORDS = 5  # of more than that, each address stands where its label does
 MAX_BUTTONS = 8
-MAX_LABEL_CHARACTERS = 40
 _MARKS = "🔴🟡🟢❗"  # the gravest first
 _SIGNS = (*_MARKS, "🟠", "❌", "✅", "✔", "⚠", "🚨", "⛔")  # a title that begins with one needs no mark
 
@@ -51,7 +50,7 @@ def to_notice(cards: Sequence[Card], author: str = "") -> Notice | None:
         *(in_words if has_few else ()),
     ]
     # The first label of an address is the one that was meant to be a button. Files that were sent along are no pages.
-    labels = {url: _label(label) for label, url in reversed(links) if url.startswith(("https://", "http://"))}
+    labels = {url: from_markdown(label) for label, url in reversed(links) if url.startswith(("https://", "http://"))}
     buttons = [(label, url) for url, label in reversed(labels.items())]
     more = "\n".join(f"{label}: {url}" for label, url in buttons[MAX_BUTTONS:])
     return Notice(
@@ -92,10 +91,3 @@ def colour_mark(colour: int) -> str:
 
 def _marked(mark: str, title: str) -> str:
     return title if not title or title.startswith(_SIGNS) else f"{mark} {title}".strip()
-
-
-def _label(label: str) -> str:
-    label = " ".join(from_markdown(label).split())
-    if not has_words(clean(label)):
-        return "Open"
-    return label if len(label) <= MAX_LABEL_CHARACTERS else label[: MAX_LABEL_CHARACTERS - 1] + "…"

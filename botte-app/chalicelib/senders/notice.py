@@ -9,12 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..contract.escaping import escaped
-from ..contract.message import MAX_TEXT_BYTES, InvalidMessage, check_url, is_id
+from ..contract.message import MAX_TEXT_BYTES, InvalidMessage, check_url, clean, has_words, is_id
 
 MAX_TITLE_CHARACTERS = 200
 MAX_LINE_CHARACTERS = 500
 MAX_LINES = 20
 MAX_ADDRESS_CHARACTERS = 100
+MAX_LABEL_CHARACTERS = 40
 MAX_FORMATTED_CHARACTERS = 30_000  # more than this is shown plainly, as a file
 
 Fields = dict[str, Any]
@@ -48,7 +49,7 @@ class Notice:
         lines = [_shortened(" ".join(line.split()), MAX_LINE_CHARACTERS) for line in self.lines if line.strip()]
         if len(lines) > MAX_LINES:
             lines[MAX_LINES:] = [f"… and {len(lines) - MAX_LINES} more"]
-        buttons = [{"text": label, "url": url} for label, url in self.links if _is_button(url)]
+        buttons = [{"text": _label(label), "url": url} for label, url in self.links if _is_button(url)]
         addresses = [(label, url) for label, url in self.links if url and not _is_button(url)]
         lines += [f"{label}: {url}" for label, url in addresses if len(url) <= MAX_ADDRESS_CHARACTERS]
         long_ones = [f"{label}: {url}" for label, url in addresses if len(url) > MAX_ADDRESS_CHARACTERS]
@@ -104,6 +105,11 @@ def _escaped(text: str) -> str:
 
 def _shortened(text: str, max_characters: int) -> str:
     return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
+
+
+def _label(label: str) -> str:
+    label = _shortened(" ".join(label.split()), MAX_LABEL_CHARACTERS)
+    return label if has_words(clean(label)) else "Open"
 
 
 def _is_button(url: str) -> bool:
