@@ -29,6 +29,8 @@ SENDERS = (
     "gitlab",
     "grafana",
     "alertmanager",
+    "uptime_kuma",
+    "uptime_robot",
     "apprise",
     "slack",
     "discord",
