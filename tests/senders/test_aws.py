@@ -110,7 +110,7 @@ def test_what_any_sender_sends_through_sns_is_shown_as_from_itself() -> None:
         ({"Type": "Notification", "Message": "<b>& more"}, "&lt;b&gt;&amp; more"),
         ({"Type": "Notification", "Message": "", "Subject": "Done"}, "<b>Done</b>"),
         ({"Type": "Notification", "Message": None, "TopicArn": TOPIC}, "<b>SNS topic alarms: no words</b>"),
-        ({"Type": "Notification", "Message": '{"disk": "full"}', "Subject": "Disk"}, "<b>Disk</b>\n\ndisk: full"),
+        ({"Type": "Notification", "Message": '{"disk": "full"}', "Subject": "Disk"}, "<b>Disk</b>\ndisk: full"),
     ],
 )
 def test_whatever_is_in_sns_is_shown(payload: dict[str, Any], words: str) -> None:

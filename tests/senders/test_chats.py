@@ -156,7 +156,7 @@ def test_links_in_words_are_buttons_while_they_are_few() -> None:
     assert words({"content": " ".join(links[:2])}) == "build 0 build 1"
     assert buttons({"content": "Builds\n" + " ".join(links)}) == []
     assert words({"content": "Builds\n" + links[0] + " ".join(links[1:])}).startswith(
-        "Builds\n\nbuild 0 (https://ci.example.com/0)"
+        "Builds\nbuild 0 (https://ci.example.com/0)"
     )
 
 
@@ -170,7 +170,7 @@ def test_no_address_is_lost() -> None:
     actions = [{"type": "button", "text": f"b{n}", "url": f"https://example.com/{n}"} for n in range(10)]
     post = {"attachments": [{"text": "first\nsecond", "actions": actions}]}
     assert [label for label, _ in buttons(post)] == [f"b{n}" for n in range(8)]
-    assert words(post) == "first\n\nsecond\n\nb8: https://example.com/8\nb9: https://example.com/9"
+    assert words(post) == "first\nsecond\n\nb8: https://example.com/8\nb9: https://example.com/9"
     assert words({"content": "see [it](http://localhost:9090/x)"}) == "see it\nit: http://localhost:9090/x"
     assert words({"embeds": [{"title": "CPU", "image": {"url": "attachment://graph.png"}}]}) == "CPU"
 
@@ -193,7 +193,7 @@ def test_any_label_makes_a_button_that_is_taken(label: str) -> None:
     ],
 )
 def test_a_colour_is_a_mark(colour: str, mark: str) -> None:
-    assert words({"attachments": [{"color": colour, "title": "Build", "text": "#7"}]}) == f"{mark}Build\n\n#7"
+    assert words({"attachments": [{"color": colour, "title": "Build", "text": "#7"}]}) == f"{mark}Build\n#7"
     if re.fullmatch("#[0-9a-fA-F]{6}", colour):
         assert words({"embeds": [{"color": int(colour[1:], 16), "title": "Build"}]}) == f"{mark}Build"
 
@@ -201,10 +201,10 @@ def test_a_colour_is_a_mark(colour: str, mark: str) -> None:
 def test_each_part_has_a_mark_of_its_own() -> None:
     """The first line tells how that is which it names; a title with a sign of its own has no other."""
     green, red = {"title": "search", "color": 0x00FF00}, {"title": "checkout", "color": 0xFF0000}
-    assert words({"embeds": [green, red]}) == "🟢 search\n\n🔴 checkout"
+    assert words({"embeds": [green, red]}) == "🟢 search\n🔴 checkout"
     assert words({"embeds": [red | {"title": "✅ fixed"}]}) == "✅ fixed"
     assert words({"content": "Builds:", "embeds": [{"description": "failed", "color": 0xFF0000}]}) == (
-        "🔴 Builds:\n\nfailed"
+        "🔴 Builds:\nfailed"
     )
 
 

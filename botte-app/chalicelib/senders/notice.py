@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..contract.escaping import escaped
-from ..contract.message import MAX_TEXT_BYTES, InvalidMessage, check_url, clean, has_words, is_id
+from ..contract.message import MAX_TEXT_BYTES, InvalidMessage, check_url, has_words, is_id
 
 MAX_TITLE_CHARACTERS = 200
 MAX_LINE_CHARACTERS = 500
@@ -67,19 +67,23 @@ class Notice:
 
     def _formatted(self, title: str, lines: Sequence[str], details: str) -> Fields:
         head = " ".join(filter(None, (self.mark, title and f"<b>{_escaped(title)}</b>")))
-        words = "\n".join(filter(None, (head, *map(_escaped, lines))))
         quote = f"<blockquote expandable>{_escaped(details)}</blockquote>" if details else ""
-        text = "\n\n".join(filter(None, (words, _escaped(self.body.strip()), quote)))
+        text = _laid_out(head, [*map(_escaped, lines)], _escaped(self.body.strip()), quote)
         # A preview would be of whatever address the words have, and larger than they are.
         return {"text": text, "parse_mode": "HTML", "link_preview_options": {"is_disabled": True}}
 
     def _plain(self, title: str, lines: Sequence[str], details: str) -> Fields:
-        words = "\n".join(filter(None, (f"{self.mark} {title}".strip(), *lines)))
-        text = "\n\n".join(filter(None, (words, self.body.strip(), details)))
+        text = _laid_out(f"{self.mark} {title}".strip(), lines, self.body.strip(), details)
         encoded = text.encode("utf-8", "replace")
         if len(encoded) > MAX_TEXT_BYTES:
             text = encoded[: MAX_TEXT_BYTES - 3].decode("utf-8", "ignore") + "…"
         return {"text": text}
+
+
+def _laid_out(head: str, lines: Sequence[str], body: str, details: str) -> str:
+    """The words under their title, with an empty line between facts and what somebody wrote."""
+    words = "\n\n".join(filter(None, ("\n".join(lines), body, details)))
+    return "\n".join(filter(None, (head, words)))
 
 
 def split_title(words: str) -> tuple[str, str]:
@@ -109,7 +113,7 @@ def _shortened(text: str, max_characters: int) -> str:
 
 def _label(label: str) -> str:
     label = _shortened(" ".join(label.split()), MAX_LABEL_CHARACTERS)
-    return label if has_words(clean(label)) else "Open"
+    return label if has_words(label) else "Open"
 
 
 def _is_button(url: str) -> bool:
