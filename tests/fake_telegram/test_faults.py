@@ -61,6 +61,7 @@ def test_rate_limit_asks_for_a_wait_twice(fake: FakeTelegram, send: Post) -> Non
         ({"kind": "chat_not_found"}, 400, "Bad Request: chat not found"),
         ({"kind": "forbidden"}, 403, "Forbidden: bot was blocked by the user"),
         ({"kind": "unauthorized"}, 401, "Unauthorized"),
+        ({"kind": "refuse", "description": "Bad Request: TOPIC_CLOSED"}, 400, "Bad Request: TOPIC_CLOSED"),
     ],
 )
 def test_an_error_is_json_with_its_code_and_description(
@@ -227,6 +228,7 @@ def test_a_fault_is_set_and_read_over_http(fake: FakeTelegram, http: requests.Se
         ({"kind": "down", "count": True}, "count"),
         ({"kind": "rate_limit", "retry_after": 0}, "retry_after"),
         ({"kind": "server_error", "status": 404}, "status"),
+        ({"kind": "refuse", "description": 400}, "description"),
         ({"kind": "slow", "seconds": -1}, "seconds"),
         ({"kind": "slow", "seconds": "2"}, "seconds"),
         ({"kind": "down", "probability": 1.5}, "probability"),

@@ -27,9 +27,10 @@ KINDS = (
     "migrate",
     "thread_not_found",
     "bad_url",
+    "refuse",
 )
 # Faults of one kind of request only: any other passes, and is not counted.
-_SENDS_ONLY = frozenset({"chat_not_found", "forbidden", "migrate", "thread_not_found", "bad_url"})
+_SENDS_ONLY = frozenset({"chat_not_found", "forbidden", "migrate", "thread_not_found", "bad_url", "refuse"})
 _NGINX_BAD_GATEWAY = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
     b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
@@ -50,6 +51,7 @@ class Fault:
 
     count: how many calls it applies to before it ends by itself; None for all until another fault is set.
     retry_after: whole seconds, for rate_limit. status: 500 to 599, for server_error.
+    description: for refuse, the words of the 400, such as "Bad Request: TOPIC_CLOSED".
     seconds: for slow (2 by default) and hang_after_accept (60 by default).
     probability: 0 to 1, the share of calls it applies to, drawn from `seed`.
     method: the one Bot API method it applies to; None for all.
@@ -60,6 +62,7 @@ class Fault:
     count: int | None = None
     retry_after: int = 5
     status: int = 502
+    description: str = "Bad Request"
     seconds: float | None = None
     probability: float = 1.0
     seed: int | None = None
@@ -74,6 +77,8 @@ class Fault:
             _whole("count", self.count, 1)
         _whole("retry_after", self.retry_after, 1)
         _whole("status", self.status, 500, 599)
+        if not isinstance(self.description, str):
+            raise FaultError("description", "must be a string")
         if self.seconds is not None:
             _number("seconds", self.seconds, 0, 3600)
         _number("probability", self.probability, 0, 1)
@@ -121,6 +126,8 @@ class Fault:
     def _error(self) -> ApiError | None:
         if self.kind == "rate_limit":
             return too_many_requests(self.retry_after)
+        if self.kind == "refuse":
+            return ApiError(400, self.description)
         if self.kind == "migrate":
             return ApiError(
                 400,
