@@ -11,6 +11,8 @@ import requests
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 
 Post = Callable[..., requests.Response]
+NO_IDENTIFIER = "Bad Request: wrong remote file identifier specified"
+NO_URL = "Bad Request: invalid file HTTP URL specified"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 16
 
 
@@ -80,8 +82,17 @@ def test_a_file_can_be_sent_again_by_its_id(upload: Post, call: Post, fake: Fake
     [
         ("sendPhoto", {}, "Bad Request: there is no photo in the request"),
         ("sendDocument", {}, "Bad Request: there is no document in the request"),
-        ("sendPhoto", {"photo": "no-such-file"}, "Bad Request: wrong file identifier/HTTP URL specified"),
+        ("sendPhoto", {"photo": "no-such-file"}, f"{NO_IDENTIFIER}: can't unserialize it. Wrong last symbol"),
+        ("sendPhoto", {"photo": "https://grafana/render"}, f"{NO_IDENTIFIER}: Wrong character in the string"),
+        ("sendPhoto", {"photo": "https://grafana/a"}, f"{NO_IDENTIFIER}: Wrong string length"),
         ("sendPhoto", {"photo": "https://localhost/a.png"}, "Bad Request: wrong HTTP URL specified"),
+        (
+            "sendPhoto",
+            {"photo": "https://example.com:99999/a.png"},
+            f"{NO_URL}: Wrong port number specified in the URL",
+        ),
+        ("sendDocument", {"document": "https:///a.pdf"}, f"{NO_URL}: URL host is empty"),
+        ("sendDocument", {"document": "file:///etc/a.pdf"}, f"{NO_URL}: Unsupported URL protocol"),
         ("sendDocument", {"document": "attach://nothing"}, "Bad Request: there is no document in the request"),
         (
             "sendPhoto",

@@ -85,8 +85,11 @@ def test_markup_comes_back_as_plain_words_and_entities(send: Post) -> None:
     ]
 
 
-def test_parse_modes_know_no_case(send: Post) -> None:
-    assert send("*a*", parse_mode="markdownV2").json()["result"]["text"] == "a"
+@pytest.mark.parametrize(
+    ("text", "parse_mode"), [("*a*", "markdownV2"), ("*a*", "MARKDOWNV2"), ("<b>a</b>", "html"), ("<b>a</b>", "Html")]
+)
+def test_parse_modes_know_no_case(send: Post, text: str, parse_mode: str) -> None:
+    assert send(text, parse_mode=parse_mode).json()["result"]["text"] == "a"
 
 
 def test_a_known_user_is_mentioned_and_a_stranger_is_not(send: Post) -> None:
@@ -205,6 +208,10 @@ def test_a_wrong_parameter_is_refused_in_telegrams_words(
 
 def test_a_missing_chat_id_is_refused(call: Post) -> None:
     assert refusal(call("sendMessage", text="x")) == (400, "Bad Request: chat_id is empty")
+
+
+def test_a_topic_below_zero_is_none(send: Post) -> None:
+    assert "message_thread_id" not in send(message_thread_id=-5).json()["result"]
 
 
 def test_options_come_back_with_the_message(send: Post) -> None:

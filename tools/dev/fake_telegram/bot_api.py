@@ -120,8 +120,8 @@ class BotApi:
     ) -> Answer:
         keyboard = inline_keyboard(call.parameters.get("reply_markup", ""))
         chat = self._chats.find(call.parameters.get("chat_id", ""))
-        thread_id = _integer(call, "message_thread_id", 0)
-        if thread_id == GENERAL_TOPIC or thread_id < 0:
+        thread_id = max(_integer(call, "message_thread_id", 0), 0)
+        if thread_id == GENERAL_TOPIC:
             raise bad_request("message thread not found")
         if too_long:
             raise bad_request(too_long)

@@ -42,9 +42,9 @@ class Call:
 
     @property
     def file_url(self) -> str | None:
-        """The URL that sendPhoto or sendDocument names, if it names one."""
+        """The URL that sendPhoto or sendDocument names, if it names one: what has a dot is a URL, as in Telegram."""
         value = self.parameters.get(_FILE_PARAMETERS.get(self.method, ""), "")
-        return value if re.match(r"https?://", value, re.IGNORECASE) else None
+        return value if "." in value and not value.startswith("attach://") else None
 
 
 def as_parameters(values: Mapping[str, Any]) -> dict[str, str]:

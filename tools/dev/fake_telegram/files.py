@@ -1,10 +1,14 @@
-"""Photos and documents: by URL, by upload, or again by file_id (https://core.telegram.org/bots/api#sending-files)."""
+"""Photos and documents: by URL, by upload, or again by file_id (https://core.telegram.org/bots/api#sending-files).
+
+The words of a refusal are read off https://github.com/tdlib/td (FileManager.cpp).
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import mimetypes
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from tools.dev.fake_telegram.answers import ApiError, bad_request
 from tools.dev.fake_telegram.calls import Call, Upload
-from tools.dev.fake_telegram.links import LinkError, checked_link
+from tools.dev.fake_telegram.links import LinkError, is_wrong_host, parsed_url
 
 PHOTO_LIMIT = 10 * 1024 * 1024  # bytes, for an upload
 DOCUMENT_LIMIT = 50 * 1024 * 1024  # bytes, for an upload
@@ -50,14 +54,16 @@ class Files:
         with self._lock:
             known = self._known.get(file_id)
         if known is None:
-            raise bad_request("wrong file identifier/HTTP URL specified")
+            raise bad_request(f"wrong remote file identifier specified: {_wrong_identifier(file_id)}")
         return known
 
     def _by_url(self, url: str, kind: str) -> SentFile:
         try:
-            checked_link(url)
-        except LinkError:
-            raise bad_request("wrong HTTP URL specified") from None
+            host, _ = parsed_url(url)
+        except LinkError as error:
+            raise bad_request(f"invalid file HTTP URL specified: {error}") from None
+        if is_wrong_host(host):
+            raise bad_request("wrong HTTP URL specified")
         file_name = unquote(PurePosixPath(urlsplit(url).path).name) or kind
         return SentFile(_telegram_object(kind, file_name, url.encode(), ""), {kind: url})
 
@@ -66,6 +72,14 @@ class Files:
         with self._lock:
             self._known[shown["file_id"]] = file
         return file
+
+
+def _wrong_identifier(file_id: str) -> str:
+    if len(file_id) % 4 == 1:
+        return "Wrong string length"
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", file_id):
+        return "Wrong character in the string"
+    return "can't unserialize it. Wrong last symbol"
 
 
 def _uploaded(upload: Upload, kind: str) -> SentFile:

@@ -1,4 +1,7 @@
-"""Inline keyboards: what Telegram takes in `reply_markup` (https://core.telegram.org/bots/api#inlinekeyboardmarkup)."""
+"""Inline keyboards: what Telegram takes in `reply_markup` (https://core.telegram.org/bots/api#inlinekeyboardmarkup).
+
+Read off https://github.com/tdlib/telegram-bot-api (Client.cpp) and https://github.com/tdlib/td (ReplyMarkup.cpp).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from tools.dev.fake_telegram.answers import ApiError, bad_request
 from tools.dev.fake_telegram.links import LinkError, checked_link
 
 CALLBACK_DATA_LIMIT = 64  # bytes
-_ACTIONS = ("url", "callback_data")
+# Not documented; as people met them: https://github.com/tginfo/Telegram-Limits/issues/187 and /228
+BUTTON_LIMIT = 100
+KEYBOARD_LIMIT = 10 * 1024  # bytes of its JSON
 
 
 def inline_keyboard(reply_markup: str) -> dict[str, Any] | None:
@@ -31,44 +36,54 @@ def inline_keyboard(reply_markup: str) -> dict[str, Any] | None:
         raise bad_request('field "inline_keyboard" must be of type Array')
     if not all(isinstance(row, list) for row in rows):
         raise bad_request('field "inline_keyboard" of the InlineKeyboardMarkup must be an Array of Arrays')
-    checked = [[_button(button) for button in row] for row in rows]
-    checked = [row for row in checked if row]
-    return {"inline_keyboard": checked} if checked else None
+    checked = [[shown for button in row if (shown := _button(button))] for row in rows]
+    keyboard = {"inline_keyboard": [row for row in checked if row]}
+    size = len(json.dumps(keyboard, ensure_ascii=False, separators=(",", ":")).encode())
+    if sum(map(len, checked)) > BUTTON_LIMIT or size > KEYBOARD_LIMIT:
+        raise bad_request("reply markup is too long")
+    return keyboard if keyboard["inline_keyboard"] else None
 
 
-def _button(button: object) -> dict[str, str]:
+def _button(button: object) -> dict[str, str] | None:
+    """The button as Telegram keeps it; None for one without a text, which it leaves out."""
     if not isinstance(button, Mapping):
         raise _unparsable("InlineKeyboardButton must be an Object")
-    text = button.get("text")
+    text = _string(button, "text")
     if text is None:
         raise _unparsable('Can\'t find field "text"')
-    if not isinstance(text, str):
-        raise _unparsable('Field "text" must be of type String')
-    actions = {name: button[name] for name in _ACTIONS if button.get(name)}
-    for name, value in actions.items():
-        if not isinstance(value, str):
-            raise _unparsable(f'Field "{name}" must be of type String')
-    if not actions:
+    url = _string(button, "url")
+    callback_data = None if url else _string(button, "callback_data")
+    if not url and not callback_data:
         raise _unparsable("Text buttons are unallowed in the inline keyboard")
+    if not text:
+        return None
     if not text.strip():
         raise bad_request("inline keyboard button text must be non-empty")
-    if len(actions) > 1:
-        raise bad_request("BUTTON_TYPE_INVALID")
-    if "url" in actions:
-        return {"text": text, "url": _button_url(actions["url"])}
-    if len(actions["callback_data"].encode()) > CALLBACK_DATA_LIMIT:
+    if url:
+        return {"text": text, "url": _button_url(url)}
+    assert callback_data is not None, "a button has one of the two"
+    if len(callback_data.encode()) > CALLBACK_DATA_LIMIT:
         raise bad_request("BUTTON_DATA_INVALID")
-    return {"text": text, "callback_data": actions["callback_data"]}
+    return {"text": text, "callback_data": callback_data}
+
+
+def _string(button: Mapping[str, Any], name: str) -> str | None:
+    """A field of a button, None where it is not there; a number is its text."""
+    if name not in button:
+        return None
+    value = button[name]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return json.dumps(value)
+    if not isinstance(value, str):
+        raise _unparsable(f'Field "{name}" must be of type String')
+    return value
 
 
 def _button_url(url: str) -> str:
     try:
-        checked = checked_link(url)
+        return checked_link(url)
     except LinkError as error:
         raise bad_request(f"inline keyboard button URL '{url}' is invalid: {error}") from None
-    if any(character.isspace() for character in url):
-        raise bad_request("BUTTON_URL_INVALID")
-    return checked
 
 
 def _unparsable(reason: str) -> ApiError:

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from urllib.parse import parse_qs
 
-_HOST = re.compile(r"[A-Za-z0-9._!$,~*'();&+=%\-\u0080-\U0010ffff]+")
+_PART = re.compile(r"(?:[A-Za-z0-9._!$,~*'();&+=\-\u0080-\U0010ffff]|%[0-9A-Fa-f]{2})*")
 _TELEGRAM_HOST = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -21,18 +21,35 @@ def checked_link(link: str) -> str:
     """
     if link.lower().startswith("tg:"):
         return _telegram_link(link[3:].removeprefix("//"))
-    scheme, separator, rest = link.partition("://")
+    host, url = parsed_url(link)
+    if is_wrong_host(host):
+        raise LinkError("Wrong HTTP URL")
+    return url
+
+
+def parsed_url(url: str) -> tuple[str, str]:
+    """The host of a URL, and the URL as Telegram keeps it: http when no scheme is given, http and https are allowed.
+
+    Raises LinkError with Telegram's reason: https://github.com/tdlib/td/blob/master/tdutils/td/utils/HttpUrl.cpp
+    """
+    scheme, separator, rest = url.partition("://")
     if not separator or re.search(r"[:/?#@\[\]]", scheme):
-        scheme, rest = "http", link
-    scheme = scheme.lower()
-    if scheme not in ("http", "https"):
+        scheme, rest = "http", url
+    if scheme.lower() not in ("http", "https"):
         raise LinkError("Unsupported URL protocol")
     authority, path = re.fullmatch(r"([^/?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
-    host = _host(authority)
-    if "." not in host and not host.startswith("["):
-        raise LinkError("Wrong HTTP URL")
-    path = re.sub(r"[\x00-\x20]", lambda found: f"%{ord(found[0]):02X}", path.rstrip()) or "/"
-    return f"{scheme}://{authority.lower()}{path if path.startswith('/') else '/' + path}"
+    with_port = re.fullmatch(r"(.+):([^:\]@]*)", authority, re.DOTALL)
+    userinfo_and_host, port = (with_port[1], f":{_port(with_port[2])}") if with_port else (authority, "")
+    userinfo, at, host = userinfo_and_host.rpartition("@")
+    host = host.lower()
+    _check_host(host, userinfo)
+    path = re.sub(r"[\x00-\x20]", lambda found: f"%{ord(found[0]):02X}", path.rstrip(" \t\r\n\0\v")) or "/"
+    return host, f"{scheme.lower()}://{userinfo}{at}{host}{port}{path if path.startswith('/') else '/' + path}"
+
+
+def is_wrong_host(host: str) -> bool:
+    """Whether a host cannot be one of the Internet's: it has no dot, and is no IPv6 address."""
+    return "." not in host and not host.startswith("[")
 
 
 def linked_user_id(link: str) -> int | None:
@@ -75,23 +92,30 @@ def _query(link: str, kind: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(found[1]).items()} if found else {}
 
 
-def _host(authority: str) -> str:
-    host_and_port = authority.rpartition("@")[2]
-    host, colon, port = host_and_port.rpartition(":")
-    if not colon or "]" in port:
-        host = host_and_port
-    elif not re.fullmatch(r"0*[0-9]{1,5}", port) or not 0 < int(port[-5:]) <= 65535:
+def _port(digits: str) -> int:
+    digits = digits.lstrip("0")
+    if not re.fullmatch(r"[0-9]{1,5}", digits) or int(digits) > 65535:
         raise LinkError("Wrong port number specified in the URL")
-    if not host:
-        raise LinkError("URL host is empty")
+    return int(digits)
+
+
+def _check_host(host: str, userinfo: str) -> None:
     if host.startswith("[") and host.endswith("]"):
         try:
             ipaddress.IPv6Address(host[1:-1])
         except ValueError:
             raise LinkError("Wrong IPv6 address specified in the URL") from None
-    elif not _HOST.fullmatch(host):
-        raise LinkError("Disallowed character in URL host")
-    return host
+        return
+    if not host:
+        raise LinkError("URL host is empty")
+    if host == ".":
+        raise LinkError("Host is invalid")
+    # A colon may stand in the userinfo only.
+    for name, part in (("host", host), ("userinfo", userinfo.replace(":", ""))):
+        wrong = part[_PART.match(part).end() :]  # type: ignore[union-attr]
+        if wrong:
+            kind = "Wrong percent-encoded symbol" if wrong.startswith("%") else "Disallowed character"
+            raise LinkError(f"{kind} in URL {name}")
 
 
 def _telegram_link(rest: str) -> str:
