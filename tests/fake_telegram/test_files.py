@@ -58,6 +58,13 @@ def test_an_uploaded_text_can_be_read_in_the_inbox(upload: Post, fake: FakeTeleg
     assert entry["file_size"] == len(content)
 
 
+def test_an_upload_of_256_kib_arrives_whole(upload: Post, fake: FakeTelegram) -> None:
+    text = ("línea\r\n--x--\r\n\r\n" * 20_000)[: 256 * 1024]
+    answer = upload("sendDocument", {"document": ("message.txt", text.encode(), "text/plain")})
+    assert answer.json()["result"]["document"]["file_size"] == len(text.encode())
+    assert fake.messages[0]["file_text"] == text
+
+
 def test_bytes_that_are_no_text_are_kept_out_of_the_inbox(upload: Post, fake: FakeTelegram) -> None:
     upload("sendPhoto", {"photo": ("a.png", PNG, "image/png")})
     assert fake.messages[0]["file_text"] is None
