@@ -76,6 +76,7 @@ def test_a_delivered_message_gives_telegrams_message(telegram: FakeTelegram) -> 
                 "BUTTON_URL_INVALID",
                 "BUTTON_TYPE_INVALID",
                 "REPLY_MARKUP_TOO_LONG",
+                "reply markup is too long",
                 "inline keyboard button URL 'http://photo_/x' is invalid: Wrong HTTP URL",
                 "inline keyboard button URL 'ftp://a.b/' is invalid: Unsupported URL protocol",
                 "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard",
@@ -87,6 +88,7 @@ def test_a_delivered_message_gives_telegrams_message(telegram: FakeTelegram) -> 
             for words in (
                 "invalid file HTTP URL specified: Wrong port number specified in the URL",
                 "wrong HTTP URL specified",
+                "wrong remote file identifier specified: Wrong character in the string",
                 "WEBDOCUMENT_URL_INVALID",
                 "EXTERNAL_URL_INVALID",
                 "DOCUMENT_INVALID",

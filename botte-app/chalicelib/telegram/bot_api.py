@@ -59,6 +59,7 @@ _THREAD = ("message thread not found", "message_thread_not_found", "topic_closed
 _KEYBOARD = ("inline keyboard", "reply markup", "reply keyboard", "reply_markup_", "button_")
 _MEDIA = (
     "wrong file identifier/http url",
+    "wrong remote file identifier",  # said of an address whose host has no dot
     "invalid file http url specified",
     "wrong http url",
     "failed to get http url content",
