@@ -86,9 +86,12 @@ def read_fields(body: Body) -> object:
 
 
 def read_form(body: Body, errors: str = "strict") -> dict[str, object]:
-    """The fields of a form. errors: as in ``decode``. Raises InvalidMessage."""
+    """The fields of a form. Raises InvalidMessage.
+
+    errors: as in ``decode``; with ``replace`` files are left out, and a form that cannot be read has no fields.
+    """
     if body.media_type == MULTIPART:
-        return typed(_parts(body))
+        return typed(_parts(body, errors))
     text = decode(body, errors)
     return typed(parse_qsl(text, keep_blank_values=True, errors="replace"))
 
@@ -125,7 +128,7 @@ def decode(body: Body, errors: str = "strict") -> str:
         raise InvalidMessage("body", f"is not {charset.upper()}; Content-Type may name its charset") from None
 
 
-def _parts(body: Body) -> list[tuple[str, str]]:
+def _parts(body: Body, errors: str) -> list[tuple[str, str]]:
     from email.parser import BytesParser  # few send this, and it takes long to import
     from email.policy import HTTP
 
@@ -135,11 +138,13 @@ def _parts(body: Body) -> list[tuple[str, str]]:
     for part in form.iter_parts():
         name = part.get_param("name", header="content-disposition")
         if part.get_filename() is not None:
+            if errors == "replace":
+                continue
             raise InvalidMessage(str(name), "files are not taken; give the address of a photo or document instead")
         content = part.get_payload(decode=True)
         if isinstance(name, str) and isinstance(content, bytes):
             pairs.append((name, content.decode("utf-8", "replace")))
-    if not pairs:
+    if not pairs and errors == "strict":
         raise InvalidMessage("body", f"is no form that can be read: {_INSTEAD}")
     return pairs
 

@@ -27,6 +27,8 @@ CONTENT_TYPES = [
 ]
 _SIGNATURES = ("x-hub-signature-256", "sentry-hook-signature")
 _TOKENS = ("x-gitlab-token",)
+# Forms whose only value is JSON: of GitHub and old Slack tools, and Discord's with files.
+_JSON_FORMS = ({"payload"}, {"payload_json"})
 # What a sender repeats when it did not see the answer. https://docs.aws.amazon.com/sns/latest/dg/http-header.html
 _IDS = ("idempotency-key", "x-amz-sns-message-id")
 
@@ -66,15 +68,17 @@ def _read(body: Body, headers: Mapping[str, str], query: Mapping[str, object], n
     value = _value(body)
     label = value.get("sender_app") if isinstance(value, Mapping) else None
     id = next((headers[header] for header in _IDS if is_id(headers.get(header, ""))), None)
-    return read_leniently({"id": id, **senders.to_fields(value, name), **query, "sender_app": label or name}, now=now)
+    given = {**senders.to_fields(value, name), **query, "sender_app": label or name}
+    return read_leniently(given if given.get("id") is not None else {**given, "id": id}, now=now)
 
 
 def _value(body: Body) -> object:
     """The value that a body brings; what is neither JSON nor a form is a text."""
     if body.media_type in (FORM, MULTIPART) and body.first not in (b"{", b"["):
         fields = read_form(body, errors="replace")
-        if set(fields) == {"payload"}:  # as GitHub and old Slack tools send JSON
-            return senders.to_value(str(fields["payload"]))
+        if fields.keys() in _JSON_FORMS:
+            (value,) = fields.values()
+            return senders.to_value(str(value))
         if any(fields.values()):
             return fields
     return senders.to_value(decode(body, errors="replace"))
