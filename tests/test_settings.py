@@ -209,6 +209,42 @@ def test_several_api_tokens_can_be_live(clock: Clock, value: str, tokens: dict[s
     assert Parameters("/p", Store(http_api_token=value), clock=clock).http_api_tokens() == tokens
 
 
+@pytest.mark.parametrize("parameter", ["http_api_token", "hook_tokens"])
+def test_a_line_that_is_no_token_is_told_by_its_number_and_never_shown(
+    clock: Clock, caplog: pytest.LogCaptureFixture, parameter: str
+) -> None:
+    """It may hold a token all the same: somebody wrote a name of two words before it."""
+    store = Store(**{parameter: "abc\n\nmy laptop secret-token\nlaptop def\nthis is a note\n"})
+    parameters = Parameters("/p", store, clock=clock)
+    read = parameters.http_api_tokens if parameter == "http_api_token" else parameters.hook_tokens
+    assert read() == {"abc": "", "def": "laptop"}
+    assert [(record.levelname, vars(record)["line"]) for record in caplog.records] == [("WARNING", 3), ("WARNING", 5)]
+    logged = str([vars(record) for record in caplog.records])
+    assert not any(word in logged for word in ("secret", "my laptop", "note", "abc", "def "))
+
+
+def test_hook_tokens_are_read_as_api_tokens_are(clock: Clock) -> None:
+    """One a line, with a name or without."""
+    parameters = Parameters("/p", Store(hook_tokens="abc\r\ngithub def\n"), clock=clock)
+    assert parameters.hook_tokens() == {"abc": "", "def": "github"}
+
+
+def test_without_their_parameter_there_are_no_hook_tokens(clock: Clock) -> None:
+    """Nobody needs them who can set a header; it is looked for again, but not with each message."""
+    store = Store()
+    parameters = Parameters("/p", store, clock=clock)
+    for _ in range(3):
+        assert parameters.hook_tokens() == {}
+        assert parameters.http_api_tokens() == {"first-api-token": ""}
+        assert parameters.chats() == {"default": 1, "ops": -2}
+    assert store.asked == [
+        ["/p/hook-tokens", "/p/http-api-token", "/p/telegram-bot-token", "/p/telegram-chats"],
+    ]
+    store.values["/p/hook-tokens"] = "abc"
+    clock.now += 30
+    assert parameters.hook_tokens() == {"abc": ""}
+
+
 def test_blanks_around_the_bot_token_are_dropped(clock: Clock) -> None:
     assert Parameters("/p", Store(telegram_bot_token=" 1:abc\r\n"), clock=clock).bot_token() == "1:abc"
 
