@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -64,7 +63,7 @@ def test_curl_sends_a_form_of_several_parts(doors: Doors, telegram: FakeTelegram
 
 def test_a_file_in_a_form_is_refused_by_its_name(doors: Doors, telegram: FakeTelegram) -> None:
     """Botte takes addresses of files, and no files."""
-    files = {"text": (None, "look"), "photo": ("a.png", io.BytesIO(b"\x89PNG"), "image/png")}
+    files = [("text", (None, b"look", "text/plain")), ("photo", ("a.png", b"\x89PNG", "image/png"))]
     answer = requests.post(f"{doors.url}/message", files=files, headers={"Authorization": TOKEN}, timeout=30)
     assert answer.status_code == 400
     assert answer.json()["Message"].startswith("photo: files are not taken; give the address")
