@@ -45,6 +45,16 @@ def is_quiet(payload: object) -> bool:
         ({"body": "hi", "urls": "json://example.com"}, "apprise"),
         ({"body": "hi", "format": "markdown"}, "apprise"),
         ({"version": "1.0", "title": "", "message": "hi", "type": "warning"}, "apprise"),
+        ({"message": "hi", "priority": 5}, "gotify"),
+        ({"title": "hi", "message": "hi", "priority": 0, "extras": {}}, "gotify"),
+        ({"token": "a", "user": "b", "message": "hi"}, "pushover"),
+        ({"title": "Disk", "message": "full"}, "titled"),
+        ({"subject": "Disk", "body": "full"}, "titled"),
+        ({"Title": "Disk", "Description": "full"}, "titled"),
+        ({"title": "Disk", "text": "full"}, "titled"),
+        ({"title": "Disk", "message": "full", "id": 5}, "titled"),
+        ({"level": "error", "msg": "cannot connect"}, "titled"),
+        ({"severity": "INFO", "message": "started"}, "titled"),
     ],
 )
 def test_a_message_is_known_by_its_smallest_shape(payload: object, sender: str) -> None:
@@ -64,6 +74,14 @@ def test_a_message_is_known_by_its_smallest_shape(payload: object, sender: str) 
         {"body": ["hi"], "tag": "ops"},
         {"message": "hi"},
         {"message": "hi", "version": "1.0"},
+        {"message": "hi", "token": "a"},
+        {"title": "hi"},
+        {"title": "Disk", "message": ["full"]},
+        {"title": "Disk", "message": "full", "chat": "ops"},
+        {"title": "Disk", "text": "full", "id": "m-1"},
+        {"text": "hi", "type": "error"},
+        {"status": "ok"},
+        {"status": 200, "message": "OK"},
     ],
 )
 def test_what_only_resembles_a_message_is_not_taken_for_one(payload: object) -> None:
@@ -94,8 +112,56 @@ def test_a_tag_of_ntfy_is_a_mark_or_is_shown(tags: object, shown: str) -> None:
     assert words({"topic": "ops", "message": "hi", "priority": 5, "tags": tags}) == shown
 
 
+@pytest.mark.parametrize(
+    ("payload", "head", "quiet"),
+    [
+        *[({"priority": priority}, "", True) for priority in (0, 1, 3)],
+        *[({"priority": priority}, "", False) for priority in (4, 5, 7)],
+        *[({"priority": priority}, "❗ ", False) for priority in (8, 10)],
+        *[({"token": "a", "user": "b", "priority": priority}, "", True) for priority in (-2, "-1")],
+        *[({"token": "a", "user": "b", "priority": priority}, "", False) for priority in (0, None, "high")],
+        *[({"token": "a", "user": "b", "priority": priority}, "❗ ", False) for priority in (1, "2")],
+    ],
+)
+def test_a_priority_is_read_on_its_services_scale(payload: dict[str, Any], head: str, quiet: bool) -> None:
+    message = {"message": "hi", **payload}
+    assert words(message) == f"{head}hi"
+    assert is_quiet(message) is quiet
+
+
+@pytest.mark.parametrize(
+    ("level", "head", "quiet"),
+    [
+        *[(level, "🔴 ", False) for level in ("critical", "ERROR", "down", "firing", "Failed")],
+        *[(level, "🟡 ", False) for level in ("warning", "warn")],
+        *[(level, "🟢 ", True) for level in ("ok", "Resolved", "success", "up")],
+    ],
+)
+@pytest.mark.parametrize("name", ["severity", "level", "status", "state", "Type"])
+def test_a_usual_word_for_a_state_is_a_mark(name: str, level: str, head: str, quiet: bool) -> None:
+    message = {"title": "Disk", "message": "full", name: level}
+    assert words(message) == f"{head}Disk\n\nfull"
+    assert is_quiet(message) is quiet
+
+
+def test_an_unusual_word_for_a_state_is_shown() -> None:
+    message = {"title": "Disk", "message": "full", "severity": "page", "status": "open", "priority": 3}
+    assert words(message) == "Disk\nseverity: page\nstatus: open\npriority: 3\n\nfull"
+    assert words(message | {"status": "down"}) == "🔴 Disk\nseverity: page\npriority: 3\n\nfull"
+
+
+def test_what_else_is_in_an_object_is_shown_once() -> None:
+    """A few short values stand below the title, many in a quote that opens on a tap. The chat shows the time itself."""
+    message = {"title": "Disk", "message": "Disk", "summary": "Disk", "host": {"name": "db1"}, "timestamp": 1795773600}
+    assert words(message) == "Disk\nhost.name: db1"
+    many = message | {f"n{number}": number for number in range(5)}
+    assert "<blockquote expandable>host.name: db1\nn0: 0\n" in fields(many)["text"]
+
+
 def test_what_grants_access_is_not_shown() -> None:
-    """Whoever knows a topic of ntfy may read it; an address of Apprise has passwords."""
+    """Whoever knows a topic of ntfy may read it; an address of Apprise has passwords; Pushover takes a token."""
+    assert sample("pushover")["token"] not in str(fields(sample("pushover")))
+    assert sample("pushover")["user"] not in str(fields(sample("pushover")))
     assert "mytopic" not in str(fields(sample("ntfy")))
     assert "mytopic" not in str(fields({"topic": "mytopic"}))
     assert "user:pass" not in str(fields(sample("apprise_api")))

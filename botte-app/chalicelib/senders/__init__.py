@@ -35,6 +35,9 @@ SENDERS = (
     "slack",
     "discord",
     "ntfy",
+    "pushover",
+    "gotify",
+    "titled",  # the last: any object with a title and words
 )
 
 _log = logging.getLogger("botte.senders")

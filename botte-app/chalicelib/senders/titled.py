@@ -1,0 +1,49 @@
+"""Any object with a title and words, or with words and how serious they are, under the usual names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .cards import told
+from .notice import Fields
+from .payload import Payload, is_message, text
+from .unknown import named_values
+
+_TITLES = ("title", "subject", "summary")
+_WORDS = ("message", "msg", "body", "description", "content", "text")
+_LEVELS = ("severity", "level", "status", "state", "type", "priority")
+_LINKS = ("url", "link", "href")
+_LEFT_OUT = ("timestamp", "time", "date", "ts")  # the chat shows when a message came
+_MARKS = {
+    **dict.fromkeys(("emergency", "critical", "fatal", "alert", "error", "failure", "failed", "down", "firing"), "🔴"),
+    **dict.fromkeys(("info", "information", "notice"), ""),
+    **dict.fromkeys(("warning", "warn", "degraded"), "🟡"),
+    **dict.fromkeys(("ok", "success", "succeeded", "successful", "resolved", "recovered", "up", "healthy"), "🟢"),
+}
+_MAX_FACTS = 4
+_MAX_FACT_CHARACTERS = 100
+
+
+def read(payload: Payload) -> Fields | None:
+    """The words of an object, and what else is in it; None for anything else."""
+    values = {str(name).lower(): text(payload, name) for name in payload}
+    title_name, words_name = (next((name for name in names if values.get(name)), "") for names in (_TITLES, _WORDS))
+    level_name = next((name for name in _LEVELS if values.get(name, "").lower() in _MARKS), "")
+    is_told = words_name and (title_name or (level_name and words_name != "text"))
+    # An id is something that others have, too.
+    if not is_told or is_message({name: payload[name] for name in payload if name != "id" or words_name == "text"}):
+        return None
+    title, words = values.get(title_name, ""), values[words_name]
+    mark = _MARKS[values[level_name].lower()] if level_name else ""
+    link_name = next((name for name in _LINKS if values.get(name, "").startswith(("https://", "http://"))), "")
+    shown = {title_name, words_name, level_name, link_name, *_LEFT_OUT}
+    rest = named_values({name: value for name, value in payload.items() if str(name).lower() not in shown})
+    facts = [f"{name}: {value}" for name, value in rest if value.strip() not in (title, words)]
+    is_short = len(facts) <= _MAX_FACTS and all(len(fact) <= _MAX_FACT_CHARACTERS for fact in facts)
+    return replace(
+        told(title, "" if words == title else words, mark=mark),
+        lines=facts if is_short else [],
+        details="" if is_short else "\n".join(facts),
+        links=[("Open", values.get(link_name, ""))],
+        is_quiet=mark == "🟢",
+    ).to_fields()
