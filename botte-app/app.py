@@ -66,6 +66,13 @@ def http_version() -> dict[str, str]:
     return {"version": VERSION}
 
 
+@app.route("/openapi.json", methods=["GET"])
+def http_openapi() -> dict[str, Any]:
+    from chalicelib.doors.openapi import document
+
+    return document(VERSION)
+
+
 @app.lambda_function(name="message")
 def message(event: object, context: Any) -> dict[str, Any]:
     return send_invoked(relay, event, context.aws_request_id, deadline(context))

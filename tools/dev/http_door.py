@@ -70,6 +70,11 @@ class _Handler(ChaliceRequestHandler):
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):  # of any other method: the route does not have it, and says so
+            return self._generic_handle
+        raise AttributeError(name)
+
     def _parse_payload(self) -> tuple[dict[str, Any], bytes | None]:
         return dict(self.headers), self._read_body() or None
 
