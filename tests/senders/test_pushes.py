@@ -66,7 +66,7 @@ def test_a_message_is_known_by_its_smallest_shape(payload: object, sender: str) 
 @pytest.mark.parametrize(
     "payload",
     [
-        {"topic": "ops", "text": "hi"},
+        {"topic": "ops", "message": "hi", "text": "hi"},
         {"topic": "ops", "payload": "hi"},
         {"topic": ["ops"], "message": "hi"},
         {"body": "hi"},
@@ -140,7 +140,7 @@ def test_a_priority_is_read_on_its_services_scale(payload: dict[str, Any], head:
 @pytest.mark.parametrize("name", ["severity", "level", "status", "state", "Type"])
 def test_a_usual_word_for_a_state_is_a_mark(name: str, level: str, head: str, quiet: bool) -> None:
     message = {"title": "Disk", "message": "full", name: level}
-    assert words(message) == f"{head}Disk\n\nfull"
+    assert words(message) == f"{head}Disk\nfull"
     assert is_quiet(message) is quiet
 
 

@@ -8,7 +8,6 @@ https://docs.discord.com/developers/components/reference
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 
 from .cards import Card, colour_mark, fact, to_notice
@@ -71,5 +70,21 @@ def _markdown(content: str) -> str:
 
 def _reference(found: re.Match[str]) -> str:
     if found[3]:
-        return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(int(found[3])))
+        return _time(int(found[3]))
     return found[2] or _MENTIONS[found[1]]
+
+
+def _time(epoch_seconds: int) -> str:
+    """A time as people write it; the standard library's ways to it are those to a clock, too.
+
+    https://howardhinnant.github.io/date_algorithms.html#civil_from_days
+    """
+    days, seconds = divmod(epoch_seconds, 86_400)
+    era, day_of_era = divmod(days + 719_468, 146_097)
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    months_since_march = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * months_since_march + 2) // 5 + 1
+    month = months_since_march + 3 if months_since_march < 10 else months_since_march - 9
+    year = year_of_era + era * 400 + (month <= 2)
+    return f"{year}-{month:02}-{day:02} {seconds // 3600:02}:{seconds // 60 % 60:02} UTC"

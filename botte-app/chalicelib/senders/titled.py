@@ -29,9 +29,12 @@ def read(payload: Payload) -> Fields | None:
     values = {str(name).lower(): text(payload, name) for name in payload}
     title_name, words_name = (next((name for name in names if values.get(name)), "") for names in (_TITLES, _WORDS))
     level_name = next((name for name in _LEVELS if values.get(name, "").lower() in _MARKS), "")
-    is_told = words_name and (title_name or (level_name and words_name != "text"))
-    # An id is something that others have, too.
-    if not is_told or is_message({name: payload[name] for name in payload if name != "id" or words_name == "text"}):
+    if values.get("text"):  # as in a message of Botte's own
+        is_told = words_name == "text" and bool(title_name) and not is_message(payload)
+    else:
+        without_id = {name: value for name, value in payload.items() if name != "id"}  # which others have, too
+        is_told = bool(words_name and (title_name or level_name)) and not is_message(without_id)
+    if not is_told:
         return None
     title, words = values.get(title_name, ""), values[words_name]
     mark = _MARKS[values[level_name].lower()] if level_name else ""

@@ -6,8 +6,6 @@ https://github.com/louislam/uptime-kuma/blob/master/server/model/heartbeat.js
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from .notice import Fields, Notice, collapse_key, split_title
 from .payload import Payload, number, part, text
 
@@ -27,28 +25,18 @@ def read(payload: Payload) -> Fields | None:
     reason, ping = text(beat, "msg"), text(beat, "ping")
     host = ":".join(filter(None, (text(monitor, "hostname"), text(monitor, "port"))))
     address = text(monitor, "url")
-    key = text(monitor, "id")
     return Notice(
         mark=mark,
         title=f"{text(monitor, 'name') or 'A monitor'} {is_so}",
         lines=[
             ", ".join(filter(None, (reason if reason != "N/A" else "", f"{ping} ms" if ping else ""))),
-            _outage(beat),
             host if not _is_page(address) else "",
         ],
         details="" if state == 1 else text(monitor, "description"),
         links=[("Open", address)] if _is_page(address) else [],
-        collapse_key=collapse_key("uptime_kuma", key) if key else None,
+        collapse_key=collapse_key("uptime_kuma", text(monitor, "id")),
         is_quiet=state == 1,
     ).to_fields()
-
-
-def _outage(beat: Payload) -> str:
-    try:
-        start, end = (datetime.fromisoformat(text(beat, name)) for name in ("lastDownTime", "time"))
-        return f"It was down for {end.replace(microsecond=0) - start.replace(microsecond=0)}"
-    except (ValueError, TypeError):  # only what is up has both, and only of newer versions
-        return ""
 
 
 def _is_page(address: str) -> bool:

@@ -5,8 +5,6 @@ https://help.uptimerobot.com/en/articles/14498593-webhook-integration
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from .notice import Fields, Notice, collapse_key
 from .payload import Payload, number, text
 
@@ -22,7 +20,7 @@ def read(payload: Payload) -> Fields | None:
         return None
     mark, is_so = _STATES.get(state, ("🟡", f": {kind or 'alert'}"))
     details, days = _variable(payload, "alertDetails"), _variable(payload, "sslExpiryDaysLeft")
-    seconds = number(payload, "alertDuration")
+    seconds = number(payload, "alertDuration") or 0
     key = _variable(payload, "monitorID") or _variable(payload, "monitorURL")
     return Notice(
         mark=mark,
@@ -30,12 +28,18 @@ def read(payload: Payload) -> Fields | None:
         lines=[
             details,
             f"in {days} days" if state == 3 and days else "",
-            f"It was down for {timedelta(seconds=seconds)}" if state == 2 and seconds and 0 < seconds < 10**9 else "",
+            f"It was down for {_duration(seconds)}" if state == 2 and seconds > 0 else "",
         ],
         links=[("Open", _variable(payload, "monitorURL")), ("UptimeRobot", _variable(payload, "dashboardUrl"))],
-        collapse_key=collapse_key("uptime_robot", key) if key and state in (1, 2) else None,
+        collapse_key=collapse_key("uptime_robot", key) if state in (1, 2) else None,
         is_quiet=state == 2,
     ).to_fields()
+
+
+def _duration(seconds: int) -> str:
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
 
 
 def _variable(payload: Payload, name: str) -> str:
