@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
+import yaml
 
+from chalicelib.contract.message import Message
 from chalicelib.senders import SENDERS
 from tests.recipes.page import PAGE, ROOT, SECTIONS, Section, Shown, section
 from tools.senders import main
@@ -38,6 +41,24 @@ def test_each_recipe_is_found_from_the_top_of_the_page() -> None:
     top = PAGE.partition("\n## ")[0]
     for recipe in [each for each in SECTIONS if each.shown]:
         assert f"[{recipe.title}](#" in top
+
+
+def test_grafana_knows_the_settings_of_its_contact_point() -> None:
+    """https://grafana.com/docs/grafana/latest/alerting/set-up/provision-alerting-resources/file-provisioning/"""
+    [block] = section("Grafana").blocks("yaml")
+    provisioned = yaml.safe_load(block)
+    assert provisioned.keys() == {"apiVersion", "contactPoints"}
+    [contact_point] = provisioned["contactPoints"]
+    assert contact_point.keys() == {"orgId", "name", "receivers"}
+    [receiver] = contact_point["receivers"]
+    assert receiver.keys() == {"uid", "type", "settings"}
+    assert receiver["type"] == "webhook"
+    assert receiver["settings"].keys() == {"url", "httpMethod", "authorization_scheme", "authorization_credentials"}
+
+
+def test_the_bodies_that_a_user_writes_are_messages() -> None:
+    bodies = [json.loads(block) for each in SECTIONS for block in each.blocks("json")]
+    assert len([Message.from_fields(body, now=0.0) for body in bodies]) == 2
 
 
 def test_the_command_that_shows_a_payload_shows_it(
