@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -484,6 +485,50 @@ def test_a_file_carries_the_options_but_no_link_preview() -> None:
     assert list(part.fields) == ["caption", "reply_markup"]
 
 
+# Buttons as links
+
+
+@pytest.mark.parametrize(
+    ("fields", "last"),
+    [
+        ({"text": "low"}, {"text": "low\n\nA & B: http://g/?a&b"}),
+        (
+            {"text": "<b>low</b>", "parse_mode": "HTML"},
+            {"text": "<b>low</b>\n\nA &amp; B: http://g/?a&amp;b", "parse_mode": "HTML"},
+        ),
+        (
+            {"text": "*low*", "parse_mode": "MarkdownV2"},
+            {"text": "*low*\n\nA & B: http://g/?a&b", "parse_mode": "MarkdownV2"},
+        ),
+        ({"photo": PHOTO}, {"photo": PHOTO, "caption": "A & B: http://g/?a&b"}),
+        ({"photo": PHOTO, "text": "x" * 1002}, {"photo": PHOTO, "caption": "x" * 1002 + "\n\nA & B: http://g/?a&b"}),
+        ({"photo": PHOTO, "text": "x" * 1003}, {"text": "A & B: http://g/?a&b"}),
+        ({"text": "x" * 4074}, {"text": "x" * 4074 + "\n\nA & B: http://g/?a&b"}),
+        ({"text": "x" * 4075}, {"text": "A & B: http://g/?a&b"}),
+        ({"text": "👍" * 2038}, {"text": "A & B: http://g/?a&b"}),
+        ({"text": "x" * 50_000}, {"text": "A & B: http://g/?a&b"}),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_the_addresses_of_buttons_stand_below_the_last_words_or_after_them(
+    fields: dict[str, Any], last: dict[str, object]
+) -> None:
+    """The parts before stay as they are, so that a delivery goes on at the number of the one that was refused."""
+    keyboard = {"inline_keyboard": [[{"text": "A & B", "url": "http://g/?a&b"}]]}
+    message = Message(**fields, reply_markup=keyboard, disable_notification=True)
+    with_links, before = render(message, buttons_as_links=True), render(message)
+    assert with_links[-1].fields == {**last, "disable_notification": True}
+    assert with_links[: len(before) - 1] == before[:-1]
+    assert not any("reply_markup" in part.fields for part in with_links)
+    if len(with_links) > len(before):
+        assert {**with_links[-2].fields, "reply_markup": keyboard} == before[-1].fields
+        assert with_links[-2].file == before[-1].file
+
+
+def test_a_message_without_buttons_has_none_to_show() -> None:
+    assert render(Message(text="a"), buttons_as_links=True) == render(Message(text="a"))
+
+
 # Time
 
 
@@ -510,6 +555,9 @@ def test_a_file_carries_the_options_but_no_link_preview() -> None:
         (None, "🇫🇷" * 16_000),
         (None, "x" + "\u200d" * 32_767),
         (None, "x" + " " * 32_766 + "y"),
+        (None, "a\n" * 131_072),
+        (None, "\x1b[0;" * 65_000),
+        ("HTML", "&lt;" * 65_000),
     ],
 )
 def test_the_nastiest_text_takes_no_time(parse_mode: str | None, text: str) -> None:
