@@ -23,7 +23,7 @@ from tools.dev.fake_telegram import TWIN_CHAT_ID, FakeTelegram
 
 FORM = "application/x-www-form-urlencoded"
 BODY = b'{"event": "backup", "state": "done"}'
-SHOWN = "cron\n\nevent: backup\nstate: done"
+SHOWN = "cron\nevent: backup\nstate: done"
 
 
 def signed(secret: str, body: bytes = BODY) -> str:
@@ -175,32 +175,33 @@ BODIES: Mapping[str, tuple[str | None, bytes, str]] = {
     "message of Botte's": ("application/json", b'{"text": "hi", "x": 1, "message_thread_id": "5"}', "hi"),
     "object of somebody": ("application/json", BODY, SHOWN),
     "no type": (None, BODY, SHOWN),
+    "text with a link of Slack's": ("application/json", b'{"text": "<https://ci.example/1|#1> failed"}', "#1 failed"),
     "curl's own type": (FORM, BODY, SHOWN),
     "curl's own type, and blanks": (FORM, b"\xef\xbb\xbf\r\n " + BODY, SHOWN),
     "cloud event": ("application/cloudevents+json; charset=utf-8", BODY, SHOWN),
     "bytes": ("application/octet-stream", BODY, SHOWN),
-    "SNS as it posts it": ("text/plain; charset=UTF-8", json.dumps(SNS).encode(), "Backup\n\nIt is done."),
-    "form payload": (FORM, f"payload={quote(json.dumps(SNS))}".encode(), "Backup\n\nIt is done."),
+    "SNS as it posts it": ("text/plain; charset=UTF-8", json.dumps(SNS).encode(), "Backup\nIt is done."),
+    "form payload": (FORM, f"payload={quote(json.dumps(SNS))}".encode(), "Backup\nIt is done."),
     "form payload of a message": (FORM, b"payload=%7B%22text%22%3A+%22hi%22%7D", "hi"),
     "form payload that is no JSON": (FORM, b"payload=hi+there", "hi there"),
     "form of a message": (FORM, b"text=50%25+%26+more&sender_app=x", "50% & more"),
-    "form of somebody": (FORM, b"status=down&host=db+1", "cron\n\nstatus: down\nhost: db 1"),
+    "form of somebody": (FORM, b"status=down&host=db+1", "cron\nstatus: down\nhost: db 1"),
     "form that is a text": (FORM, b"disk almost full", "disk almost full"),
-    "form in latin 1": (FORM + "; charset=iso-8859-1", b"status=caf\xe9", "cron\n\nstatus: caf\xe9"),
+    "form in latin 1": (FORM + "; charset=iso-8859-1", b"status=caf\xe9", "cron\nstatus: caf\xe9"),
     "parts with a file": ("multipart/form-data; boundary=b", MULTIPART, "look"),
     "text": ("text/plain", "Übung läuft".encode(), "Übung läuft"),
     "text in latin 1": ("text/plain; charset=iso-8859-1", b"caf\xe9", "café"),
     "text in no charset": ("text/plain; charset=klingon", b"caf\xe9", "caf\ufffd"),
     "text with markup": ("text/plain", b"<b>a</b> *b* &amp;", "<b>a</b> *b* &amp;"),
-    "list": ("application/json", b'["a", {"b": 1}]', "cron\n\na\nb: 1"),
+    "list": ("application/json", b'["a", {"b": 1}]', "cron\na\nb: 1"),
     "number": ("application/json", b"1.10", "1.10"),
     "boolean": ("application/json", b"true", "true"),
     "JSON text": ("application/json", b'"hi"', "hi"),
     "JSON with a key twice": ("application/json", b'{"a": 1, "a": 2}', '{"a": 1, "a": 2}'),
     "JSON that is cut": ("application/json", b'{"a": 1', '{"a": 1'),
-    "keys with markup": ("application/json", b'{"<b>": "&lt;"}', "cron\n\n<b>: &lt;"),
+    "keys with markup": ("application/json", b'{"<b>": "&lt;"}', "cron\n<b>: &lt;"),
     "bytes that are no text": (FORM, b"\xff\xfea\x00b", "\ufffd\ufffdab"),
-    "bytes with an equals sign": (FORM, b"\xff=\xfe", "cron\n\n\ufffd: \ufffd"),
+    "bytes with an equals sign": (FORM, b"\xff=\xfe", "cron\n\ufffd: \ufffd"),
     "deep": ("application/json", b"[" * 300 + b"]" * 300, "[" * 300 + "]" * 300),
     "deep and cut": ("application/json", b"[" * 3000, "[" * 3000),
     "parts that cannot be read": ("multipart/form-data; boundary=x", b"hello", "hello"),

@@ -224,8 +224,8 @@ SNS = {"Records": [{"EventSource": "aws:sns", "Sns": {"Subject": "Backup", "Mess
 def test_what_aws_itself_sends_is_recognised_and_shown(doors: Doors, telegram: FakeTelegram) -> None:
     """Nobody listens then, so it is read as at a queue door; the answer is that of a message."""
     answer = result(doors.invoke(SNS))
-    assert texts(telegram.messages) == ["Backup\n\nIt is done."]
-    assert (answer["message_id"], answer["text"]) == (telegram.messages[0]["message_id"], "Backup\n\nIt is done.")
+    assert texts(telegram.messages) == ["Backup\nIt is done."]
+    assert (answer["message_id"], answer["text"]) == (telegram.messages[0]["message_id"], "Backup\nIt is done.")
 
 
 def test_what_aws_sends_to_no_chat_is_parked(doors: Doors, telegram: FakeTelegram, table: Table) -> None:

@@ -116,7 +116,7 @@ UNKNOWN = "A message in a form that Botte does not know"
             pytest.param('{"text":"","x":"b"}', "text: \nx: b", id="unknown_field_and_no_text"),
             pytest.param('{"message":"Backup <done>"}', "message: Backup <done>", id="nobodys_object"),
             pytest.param(
-                '{"a":{"b":[1,2]},"c":"d","e":null}', f"{UNKNOWN}\n\na.b[0]: 1\na.b[1]: 2\nc: d\ne: null", id="nested"
+                '{"a":{"b":[1,2]},"c":"d","e":null}', f"{UNKNOWN}\na.b[0]: 1\na.b[1]: 2\nc: d\ne: null", id="nested"
             ),
             pytest.param('{"<b>":"<i>"}', "<b>: <i>", id="keys_with_markup"),
             pytest.param('{"text":"<b></b>","parse_mode":"HTML"}', "<b></b>", id="markup_around_nothing"),

@@ -26,7 +26,7 @@ CONTENT_TYPES = [
     *("application/cloudevents+json", "application/octet-stream"),
 ]
 _SIGNATURES = ("x-hub-signature-256", "sentry-hook-signature")
-_TOKENS = ("x-gitlab-token",)
+_TOKENS = ("x-gitlab-token", "x-gotify-key")
 # Forms whose only value is JSON: of GitHub and old Slack tools, and Discord's with files.
 _JSON_FORMS = ({"payload"}, {"payload_json"})
 # What a sender repeats when it did not see the answer. https://docs.aws.amazon.com/sns/latest/dg/http-header.html
@@ -68,7 +68,9 @@ def _read(body: Body, headers: Mapping[str, str], query: Mapping[str, object], n
     value = _value(body)
     label = value.get("sender_app") if isinstance(value, Mapping) else None
     id = next((headers[header] for header in _IDS if is_id(headers.get(header, ""))), None)
-    given = {**senders.to_fields(value, name), **query, "sender_app": label or name}
+    known = senders.recognise(value)
+    fields = known.fields if known else senders.to_fields(value, name)
+    given = {**fields, **query, "sender_app": label or name}
     return read_leniently(given if given.get("id") is not None else {**given, "id": id}, now=now)
 
 
