@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 
 from chalicelib.contract.message import FIELDS, PARSE_MODES, InvalidMessage, Message
@@ -69,8 +70,6 @@ def test_it_has_the_fields_of_a_message() -> None:
     ],
 )
 def test_the_limits_are_those_of_the_contract(field: str, good: Any, bad: Any) -> None:
-    from jsonschema import Draft202012Validator  # few tests need it, and it takes long to import
-
     valid = Draft202012Validator(SCHEMA).is_valid
     assert valid({"text": "a", field: good})
     assert Message.from_fields({"text": "a", field: good}, now=0.0)
