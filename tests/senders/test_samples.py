@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,8 @@ def test_a_sample_is_recognised_by_its_sender_alone(sample: Path) -> None:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_whatever_a_field_holds_the_rest_is_shown(sample: Path, caplog: pytest.LogCaptureFixture) -> None:
     payload = json.loads(sample.read_text())
-    for value in ODD:
-        for other in changed(payload, value):
+    for number, value in enumerate(ODD):
+        for other in islice(changed(payload, value), number % 3, None, 3):  # each place has some of them
             recognised = senders.recognise(other)
             assert recognised is None or message(recognised.fields)
     for other in shortened(payload):
