@@ -194,6 +194,25 @@ def test_a_message_that_is_delivered_at_once_imports_nothing_heavy(telegram: Fak
     roots = {module.partition(".")[0] for module in modules}
     assert not roots & {"boto3", "botocore", "s3transfer", "requests", "pydantic", "httpx", "aws_lambda_powertools"}
     assert "urllib3" in roots
-    # Those that know a sender are many, and a message of Botte's own needs none of them.
-    senders = {module.rpartition(".")[2] for module in modules if module.startswith("chalicelib.senders.")}
-    assert senders <= {"unknown", "notice"}
+    assert senders_in(modules) <= {"unknown", "notice"}
+
+
+def senders_in(modules: list[str]) -> set[str]:
+    return {module.rpartition(".")[2] for module in modules if module.startswith("chalicelib.senders.")}
+
+
+@pytest.mark.parametrize(
+    ("body", "some"), [('{"text": "Hello", "chat": "ops"}', False), ("Hello", False), ('{"hello": "world"}', True)]
+)
+def test_those_that_know_a_sender_are_imported_where_a_message_is_not_botte_s_own(body: str, some: bool) -> None:
+    """They are many, and each import makes a cold start longer."""
+    program = "import json, sys\nfrom chalicelib.senders import read_text\nread_text(sys.argv[1], now=0.0)\n"
+    shown = subprocess.run(
+        [sys.executable, "-c", program + "print(json.dumps(sorted(sys.modules)))", body],
+        cwd=APP_DIR,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert (senders_in(json.loads(shown.stdout)) > {"unknown", "notice"}) is some
