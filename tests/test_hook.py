@@ -177,7 +177,7 @@ BODIES: Mapping[str, tuple[str | None, bytes, str]] = {
     "no type": (None, BODY, SHOWN),
     "text with a link of Slack's": ("application/json", b'{"text": "<https://ci.example/1|#1> failed"}', "#1 failed"),
     "curl's own type": (FORM, BODY, SHOWN),
-    "curl's own type, and blanks": (FORM, b'\xef\xbb\xbf\r\n {"a": "b=c&d"}', "cron\n\na: b=c&d"),
+    "curl's own type, and blanks": (FORM, b'\xef\xbb\xbf\r\n {"a": "b=c&d"}', "cron\na: b=c&d"),
     "cloud event": ("application/cloudevents+json; charset=utf-8", BODY, SHOWN),
     "bytes": ("application/octet-stream", BODY, SHOWN),
     "SNS as it posts it": ("text/plain; charset=UTF-8", json.dumps(SNS).encode(), "Backup\nIt is done."),
