@@ -175,6 +175,7 @@ BODIES: Mapping[str, tuple[str | None, bytes, str]] = {
     "message of Botte's": ("application/json", b'{"text": "hi", "x": 1, "message_thread_id": "5"}', "hi"),
     "object of somebody": ("application/json", BODY, SHOWN),
     "no type": (None, BODY, SHOWN),
+    "form data of Uptime Kuma": (FORM, b"data=" + quote(BODY).encode(), SHOWN),
     "text with a link of Slack's": ("application/json", b'{"text": "<https://ci.example/1|#1> failed"}', "#1 failed"),
     "curl's own type": (FORM, BODY, SHOWN),
     "curl's own type, and blanks": (FORM, b'\xef\xbb\xbf\r\n {"a": "b=c&d"}', "cron\na: b=c&d"),

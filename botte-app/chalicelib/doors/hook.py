@@ -18,17 +18,14 @@ from ..contract.message import is_id
 from ..contract.reading import Reading, read_leniently
 from ..relay import Relay
 from ..settings import Parameters
-from .bodies import FORM, MULTIPART, Body, decode, query_fields, read_body, read_form
+from .bodies import FORM, JSON, MULTIPART, TEXT, Body, decode, query_fields, read_body, read_form
 from .http import Answer, HttpError, accept, answer, credentials, log_token, same_secret
 
-CONTENT_TYPES = [
-    *("application/json", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"),
-    *("application/cloudevents+json", "application/octet-stream"),
-]
+CONTENT_TYPES = [JSON, FORM, MULTIPART, TEXT, "application/cloudevents+json", "application/octet-stream"]
 _SIGNATURES = ("x-hub-signature-256", "sentry-hook-signature")
 _TOKENS = ("x-gitlab-token", "x-gotify-key")
-# Forms whose only value is JSON: of GitHub and old Slack tools, and Discord's with files.
-_JSON_FORMS = ({"payload"}, {"payload_json"})
+# Forms whose only value is JSON: of GitHub and old Slack tools, Discord's with files, and Uptime Kuma's.
+_JSON_FORMS = ({"payload"}, {"payload_json"}, {"data"})
 # What a sender repeats when it did not see the answer. https://docs.aws.amazon.com/sns/latest/dg/http-header.html
 _IDS = ("idempotency-key", "x-amz-sns-message-id")
 
