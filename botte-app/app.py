@@ -27,7 +27,8 @@ app.api.binary_types += bodies.BINARY  # else API Gateway takes them for UTF-8
 parameters = Parameters(settings.parameters_path, settings.fetch_parameters, fetch_fresh=read_parameter_store)
 tasks = Tasks(DynamoTable(settings.task_table_name))
 outbox = Outbox(settings.outbox_table_name)
-relay = Relay(Telegram(settings.telegram_api_url, parameters.bot_token), outbox, parameters)
+telegram = Telegram(settings.telegram_api_url, parameters.bot_token)
+relay = Relay(telegram, outbox, parameters, stage=settings.stage)
 
 
 def deadline(context: Any) -> float:

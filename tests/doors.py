@@ -41,6 +41,7 @@ from chalicelib.outbox.states import Content
 from chalicelib.outbox.table import Outbox
 from chalicelib.relay import Relay
 from chalicelib.settings import Parameters
+from tests import notices
 from tools.dev.functions import REGION, Answer, Functions
 from tools.dev.http_door import HttpDoor
 
@@ -246,16 +247,20 @@ class Table:
 
     def statuses(self) -> dict[str, str]:
         """The statuses of the messages by their rows' sort keys."""
-        return {item["SK"]["S"]: item["Status"]["S"] for item in self.items() if "Status" in item}
+        return {item["SK"]["S"]: item["Status"]["S"] for item in self.messages()}
 
     def states(self) -> dict[str, str]:
         """The statuses of the messages by their texts; bad input is named by what came."""
-        return {_words(item): item["Status"]["S"] for item in self.items() if "Status" in item}
+        return {_words(item): item["Status"]["S"] for item in self.messages()}
 
     def message(self, words: str) -> dict[str, Any]:
         """The one row of the message with a text, or of the bad input that came so."""
-        (found,) = [item for item in self.items() if "Status" in item and _words(item) == words]
+        (found,) = [item for item in self.messages() if _words(item) == words]
         return _plain(found)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The rows of the messages that senders sent."""
+        return [item for item in self.items() if "Status" in item and not _key_of(item).is_notice]
 
 
 class MemoryRows(Table):
@@ -437,7 +442,8 @@ def queue_record(body: str, message_id: str, **attributes: str) -> dict[str, Any
 
 
 def texts(messages: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [str(message["text"]) for message in messages]
+    """The texts of messages that a sender sent."""
+    return notices.sent(str(message["text"]) for message in messages)
 
 
 @cache
@@ -508,7 +514,7 @@ class Script:
 
     @property
     def texts(self) -> list[str]:
-        return [text for _, _, text in self.calls]
+        return notices.sent(text for _, _, text in self.calls)
 
 
 class Picky(Script):

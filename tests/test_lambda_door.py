@@ -269,7 +269,7 @@ def test_the_retries_of_an_async_message_that_was_parked_change_nothing(
     for _ in range(3):
         with pytest.raises(Exception, match="Forbidden"):
             send_invoked(new_relay(), {"text": "Hello"}, "request-1", clock() + 60)
-    (row,) = table.items()
+    (row,) = table.messages()
     assert row["Status"] == {"S": "FAILED"}
 
 

@@ -21,6 +21,7 @@ from tests.doors import (
     Picky,
     RawServer,
     Script,
+    Table,
     http_answer,
     item,
     owe,
@@ -178,7 +179,7 @@ def test_what_is_owed_through_61_days_of_outage_does_not_expire_and_is_delivered
 
 
 def test_lost_answers_of_the_real_kind_are_counted(
-    new_relay: NewRelay, outbox: Outbox, telegram: FakeTelegram, clock: Clock
+    new_relay: NewRelay, table: Table, telegram: FakeTelegram, clock: Clock
 ) -> None:
     telegram.set_fault({"kind": "cut_after_accept", "method": "sendMessage"})
     relay = new_relay()
@@ -187,4 +188,4 @@ def test_lost_answers_of_the_real_kind_are_counted(
         clock.now += 900
         relay.redeliver(deadline=clock() + RUN)
     assert texts(telegram.messages) == ["Hello"] * 5
-    assert len(list(outbox.scan("FAILED"))) == 1
+    assert table.statuses() == {"m1": "FAILED"}

@@ -31,8 +31,9 @@ pytestmark = pytest.mark.outbox("memory")
 
 
 def states_of(memory: MemoryTable) -> dict[str, str | None]:
-    """The statuses of the messages by their texts."""
-    return {row.read_message(0).message.text or "": row.status for row in memory.scan() if row.status}
+    """The statuses of the messages that senders sent, by their texts."""
+    rows = [row for row in memory.scan() if row.status and not row.key.is_notice]
+    return {row.read_message(0).message.text or "": row.status for row in rows}
 
 
 def fifo_record(text: str, number: int, group: str = "g", chat: str = "default") -> dict[str, Any]:

@@ -232,7 +232,7 @@ def test_a_failed_message_is_not_tried_again(
     telegram.set_fault({"kind": "none"})
     clock.now += 29 * DAY
     relay.redeliver(deadline=clock() + RUN)
-    assert telegram.messages == []
+    assert texts(telegram.messages) == []
     assert table.statuses() == {"Hello": "FAILED"}
 
 

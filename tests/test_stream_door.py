@@ -188,7 +188,7 @@ def test_a_payload_without_words_is_parked(
     if payload is None:
         del image["Payload"]
     sources.stream(stream_record(image))
-    (row,) = table.items()
+    (row,) = table.messages()
     assert row["Status"] == {"S": "FAILED"}
     assert row["LastError"]["S"].startswith(reason)
     assert telegram.messages == []

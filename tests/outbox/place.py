@@ -15,6 +15,7 @@ from chalicelib.outbox.states import Content
 from chalicelib.outbox.table import Outbox
 from chalicelib.relay import Relay
 from chalicelib.settings import Parameters
+from tests import notices
 from tests.doors import stream_record
 from tests.outbox.memory_table import MemoryTable
 from tests.outbox.steps import Clock, TasksInMemory
@@ -42,7 +43,11 @@ class Telegram:
 
     @property
     def texts(self) -> list[str]:
-        return [text for text, _ in self.came]
+        return notices.sent(text for text, _ in self.came)
+
+    @property
+    def notices(self) -> list[str]:
+        return notices.notices(text for text, _ in self.came)
 
     def call(self, method: str, fields: Mapping[str, Any], file: object = None) -> Any:
         if self.is_away:
@@ -104,6 +109,10 @@ class Place:
     def redrive(self, id: str) -> None:
         key = Key.of_id(id)
         self.table.apply(key, states.redrive(Row(self.table.items[key]), now=self.clock()))
+
+    def messages(self) -> list[Row]:
+        """The rows of the messages that senders sent."""
+        return [row for row in self.table.scan() if row.status and not row.key.is_notice]
 
     def run(self) -> None:
         """A run of the schedule, and the rest of its minute."""

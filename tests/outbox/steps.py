@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from chalicelib.aws import ConditionFailed
 from chalicelib.errors import Ambiguous, TableAnswerLost, TableUnavailable, Unavailable
+from tests import notices
 
 Outcome = Literal["ok", "down", "wait", "lost", "cut"]
 When = Literal["before", "after"]
@@ -137,7 +138,11 @@ class ScriptedTelegram:
 
     @property
     def texts(self) -> list[str]:
-        return [text for _, text in self.arrivals]
+        return notices.sent(text for _, text in self.arrivals)
+
+    @property
+    def notices(self) -> list[str]:
+        return notices.notices(text for _, text in self.arrivals)
 
     def answer(self, method: str, fields: Mapping[str, object]) -> dict[str, Any]:
         if method == "getMe":

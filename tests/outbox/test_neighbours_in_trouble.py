@@ -282,7 +282,7 @@ def test_the_id_of_a_message_for_an_unknown_chat_is_delivered_once_however_often
     assert status["status"] == "FAILED"
     place.chats["later"] = 3
     place.relay = place.cold_relay()
-    for row in list(place.table.scan()):
+    for row in place.messages():
         place.table.apply(row.key, states.redrive(row, now=place.clock()))
     place.run()
     assert place.telegram.texts == ["once"]
@@ -311,7 +311,7 @@ def test_a_copy_of_a_message_that_is_parked_under_its_id_is_not_called_sent() ->
     place.relay = place.cold_relay()
     place.redrive("request-1")
     place.run()
-    assert [row.status for row in place.table.scan() if row.status] == ["FAILED", "FAILED"]
+    assert [row.status for row in place.messages()] == ["FAILED", "FAILED"]
     place.redrive("x-1")
     place.run()
     assert place.telegram.texts == ["once"]

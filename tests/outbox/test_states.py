@@ -34,14 +34,13 @@ def _names(attributes: tuple[str, ...]) -> str:
 
 def printed() -> str:
     """The table as the page has it."""
-    lines = ["| event | from | to | sets | adds 1 to | removes |", "|---|---|---|---|---|---|"]
+    lines = ["| event | from | to | sets | adds to | removes |", "|---|---|---|---|---|---|"]
     for name, event in EVENTS.items():
         sources = "; ".join(event.sources) or "any"
         removes = "all else" if {*ATTRIBUTES} <= {"Status", *event.sets, *event.removes} else ", ".join(event.removes)
-        kept = f"; if absent {_names(event.defaults)}" if event.defaults else ""
-        lines.append(
-            f"| {name} | {sources} | {event.target} | {_names(event.sets)}{kept} | {_names(event.adds)} | {removes} |"
-        )
+        kept = f"if absent {_names(event.defaults)}" if event.defaults else ""
+        sets = "; ".join(filter(None, (_names(event.sets), kept)))
+        lines.append(f"| {name} | {sources} | {event.target} | {sets} | {_names(event.adds)} | {removes} |")
     return "\n".join(lines)
 
 

@@ -2,21 +2,24 @@
 
 Accepted is delivered, or parked with a reason that the history bears out. A message arrives again only if a process
 died, or an answer was lost, between Telegram taking it and the note of it. A group is in order. Nothing is left over.
-And nobody waits for somebody else: ``delays`` explains each delay by what happened to the message's own lane.
+And nobody waits for somebody else: ``delays`` explains each delay by what happened to the message's own lane. Of all
+that is parked the owner is told, once an hour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tests.simulation.delays import DelayAuditor
-from tests.simulation.evidence import DEATHS, Evidence, Message
-from tests.simulation.history import History
+from tests.simulation.evidence import DEATHS, NOTICE, NOTICES, Evidence, Message
+from tests.simulation.history import Event, History
 
 PARKED_AFTER_SECONDS = 3 * 86_400.0
 MAX_ANSWERS_LOST = 5
 MAX_SLEEP_SECONDS = 5.0  # so long a process waits itself
+NOTICE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Verdict:
     messages: int = 0
     deliveries: int = 0
     parked: int = 0
+    notices: int = 0
     kills: int = 0
     lost_answers: int = 0
     duplicates: int = 0
@@ -41,7 +45,7 @@ def audit(history: History) -> Verdict:
     lost = list(_lost(evidence))
     disorder = list(_disorder(evidence))
     delays = DelayAuditor(evidence)
-    checks = (_false_answers, _doubled, _intruded, _impatient, _left_over, _broken)
+    checks = (_false_answers, _doubled, _intruded, _impatient, _untold, _insistent, _left_over, _broken)
     others = [fault for check in checks for fault in check(evidence)]
     arrivals = [calls for message in evidence.messages.values() for calls in message.arrivals.values()]
     return Verdict(
@@ -49,6 +53,7 @@ def audit(history: History) -> Verdict:
         messages=sum(message.accepted_at is not None for message in evidence.messages.values()),
         deliveries=sum(map(len, arrivals)),
         parked=sum(bool(message.parked) for message in evidence.messages.values()),
+        notices=sum(call.facts["taken"] for call in evidence.notices),
         kills=len(evidence.of(*DEATHS)),
         lost_answers=evidence.lost_answers,
         duplicates=sum(len(calls) - 1 for calls in arrivals),
@@ -167,6 +172,33 @@ def _impatient(evidence: Evidence) -> Iterator[str]:
         for call in evidence.of("telegram"):
             if begun.get(call.who, 0.0) > noted and call.at < until and call.facts.get("chat") == chat:
                 yield f"{call.who} wrote to {chat}, which was to be left alone for {seconds:.0f} s"
+
+
+def _untold(evidence: Evidence) -> Iterator[str]:
+    """Of each parked message the owner is told; of none that a process or a table in trouble may not have counted.
+
+    Only after a crash, or a write that failed, may he be told of more than there are.
+    """
+    notices = [row for row in evidence.history.rows if f"{row['PK']['S']}|{row['SK']['S']}".startswith(NOTICES)]
+    told = [int(row["Message"]["S"].partition(NOTICE)[2].partition(" ")[0]) for row in notices]
+    least = sum(not evidence.may_be_uncounted(event) for event in evidence.parkings)
+    most = len(evidence.parkings) if not evidence.of("table fails", *DEATHS) else sum(told)
+    if not least <= sum(told) <= most:
+        yield f"{len(evidence.parkings)} messages were parked, and the owner was told of {told}"
+    sent = sum(row["Status"]["S"] == "SENT" for row in notices)
+    if sent > sum(call.facts["taken"] for call in evidence.notices):
+        yield f"{sent} notices are noted as sent, and some have not arrived"
+
+
+def _insistent(evidence: Evidence) -> Iterator[str]:
+    """Between two notices is an hour, but after one of which a process in trouble may not have noted it."""
+    begun: dict[str, Event] = {}
+    for event in evidence.of("row"):
+        if event.facts["key"].startswith(NOTICES):
+            begun.setdefault(event.facts["key"], event)
+    for before, after in pairwise(begun.values()):
+        if after.at - before.at < NOTICE_SECONDS - 120.0 and not evidence.troubled(before.who):
+            yield f"{after.facts['key']} came {after.at - before.at:.0f} s after {before.facts['key']}"
 
 
 def _broken(evidence: Evidence) -> Iterator[str]:

@@ -73,9 +73,10 @@ class DelayAuditor:
 
     def _lane(self, message: Message) -> Iterator[Span]:
         """What was sent, or tried, in the same chat: its backlog and its pace."""
-        for other in self._evidence.messages.values():
-            if other.chat == message.chat and other is not message:
-                for call in other.calls:
+        others = [other.calls for other in self._evidence.messages.values() if other is not message]
+        for calls in (*others, self._evidence.notices):
+            for call in calls:
+                if call.facts["chat"] == message.chat:
                     pause = PACE_SECONDS if call.facts["outcome"] == "ok" else RUN_SECONDS
                     yield call.at - PACE_SECONDS, call.facts["until"] + pause
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,8 @@ from tests.simulation.history import Event, History
 
 NOTE_SECONDS = 10.0  # a note that was tried until so long before the deadline was tried until the deadline
 DEATHS = ("killed", "timed out", "stalled")  # to all others, who stands still is dead
+NOTICE = "notice."  # begins what the owner is told of parked messages, and then comes how many
+NOTICES, COUNT = "PARKINGS|notice ", "PARKINGS|count"  # what their rows' keys begin with, and the key of the count
 CALL_DOORS = ("http", "sync", "async")
 _TAG = re.compile(r"\bm\d+(?:r\d+)?(?=[.\" ])")
 
@@ -58,6 +60,7 @@ class Evidence:
         self.messages: dict[str, Message] = {}
         self.groups: defaultdict[str, list[Message]] = defaultdict(list)
         self.tags_by_id: defaultdict[str, set[str]] = defaultdict(set)
+        self.notices: list[Event] = []
         self.lost_answers = 0
         self._by_what: defaultdict[str, list[Event]] = defaultdict(list)
         self._by_who: defaultdict[str, list[Event]] = defaultdict(list)
@@ -113,6 +116,14 @@ class Evidence:
         """Whether a call was made by a process that others took for dead."""
         return any(event.what == "stalled" and event.at <= call.at for event in self.by(call.who))
 
+    def may_be_uncounted(self, parking: Event) -> bool:
+        """Whether a process died after it had parked a message, or could not count it."""
+        return any(
+            (event.what in DEATHS and event.at >= parking.at)
+            or (event.what == "table fails" and event.facts["key"] == COUNT)
+            for event in self.by(parking.who)
+        )
+
     def calls_cut_off(self, message: Message) -> int:
         """How many calls for a message without id died, or lost the table's answer: their caller had to repeat them."""
         if message.door != "async" or message.id is not None:
@@ -149,6 +160,9 @@ class Evidence:
                     self.messages[tag].handed_to.append(event.who)
             case "telegram" if facts.get("chat"):
                 self.lost_answers += facts["outcome"] in ("lost", "hang")
+                if facts["label"].startswith(NOTICE):
+                    self.notices.append(event)
+                    return
                 message = self.messages[facts["label"].partition(".")[0]]
                 message.calls.append(event)
                 if facts["taken"]:
@@ -200,6 +214,18 @@ class Evidence:
             before[id(event)] = attempts.get(key, 0)
             attempts[key] = event.facts.get("attempts", 0)
         return before
+
+    @cached_property
+    def parkings(self) -> Sequence[Event]:
+        """The writes by which a message was parked; not those of what the owner is told."""
+        parked: dict[str, bool] = {}
+        parkings = []
+        for event in self.of("row"):
+            key, is_parked = event.facts["key"], event.facts.get("status") == "FAILED"
+            if is_parked and not parked.get(key) and not key.startswith(NOTICES):
+                parkings.append(event)
+            parked[key] = is_parked
+        return parkings
 
     @cached_property
     def parked_at(self) -> Mapping[str, float]:

@@ -66,6 +66,7 @@ def simulate(runs: int, say: Callable[[str], None]) -> bool:
         "messages accepted": f"{total.messages:,}",
         "deliveries": f"{total.deliveries:,}",
         "parked with a reason": f"{total.parked:,}",
+        "notices of what was parked": f"{total.notices:,}",
         "kills": f"{total.kills:,}",
         "lost answers": f"{total.lost_answers:,}",
         "lost": f"{total.lost:,}",

@@ -76,5 +76,11 @@ def text_of(tag: str, parts: int = 1) -> str:
     return "\n\n".join(f"{tag}.{number} word{filler}" for number in range(1, parts + 1))
 
 
+def notice_of(count: int, reason: str | None, stage: str) -> str:
+    """What the owner is told of parked messages, within the limit that a text has here."""
+    del reason, stage
+    return f"notice.{count} parked"
+
+
 def _attribute(value: object) -> dict[str, Any]:
     return {"N": str(value)} if isinstance(value, int) else {"S": value}

@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 from zlib import crc32
 
+from chalicelib.relay import parkings
 from chalicelib.telegram import rendering
 from tests.simulation.callers import Callers
 from tests.simulation.history import Event, History
@@ -17,7 +18,7 @@ from tests.simulation.plan import Plan
 from tests.simulation.processes import HTTP_TOKEN, Functions, Kill, Process
 from tests.simulation.scheduler import EPOCH, Scheduler
 from tests.simulation.sources import FifoQueue, Queue, Shard
-from tests.simulation.submission import MAX_TEXT_UNITS, Submission
+from tests.simulation.submission import MAX_TEXT_UNITS, Submission, notice_of
 from tests.simulation.table import SharedTable
 from tests.simulation.tasks import TaskTable
 from tests.simulation.weather import INDEX, Weather
@@ -66,7 +67,11 @@ class World:
         self.clock.at(self.plan.calm, self.note, "", "calm")
         self.clock.at(self.plan.calm + MINUTE, self._callers.redrive)
         self.clock.at(EPOCH + self.random.uniform(0.0, MINUTE), self._run_schedule)
-        with InternalErrors(self.note), patch.object(rendering, "MAX_TEXT_UNITS", MAX_TEXT_UNITS):
+        with (
+            InternalErrors(self.note),
+            patch.object(rendering, "MAX_TEXT_UNITS", MAX_TEXT_UNITS),
+            patch.object(parkings, "words", notice_of),
+        ):
             while self.clock.next_time is not None:
                 self.clock.run(self.clock.next_time)
                 if len(self.history.events) > MAX_EVENTS:

@@ -26,6 +26,7 @@ MAX_GROUP_BYTES = 1024
 
 _GROUP = " group"  # an id has no space, so no message has this sort key
 _LANES = "LANE"
+_PARKINGS = "PARKINGS"
 
 
 class Key(NamedTuple):
@@ -55,6 +56,16 @@ class Key(NamedTuple):
         """The row that says how long a chat has to wait."""
         return cls(_LANES, chat)
 
+    @classmethod
+    def of_parkings(cls) -> Key:
+        """The row that counts what is parked."""
+        return cls(_PARKINGS, "count")
+
+    @classmethod
+    def of_notice(cls, first: int, last: int) -> Key:
+        """The row of the message that tells the owner of so many parked ones, counted from the very first."""
+        return cls(_PARKINGS, f"notice {first}-{last}")
+
     @property
     def alone(self) -> Key:
         """The row of the same record outside its group: for what will not be delivered, and needs no place."""
@@ -63,6 +74,11 @@ class Key(NamedTuple):
     @property
     def is_group(self) -> bool:
         return self.sort == _GROUP
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether it is that of a message on what was parked."""
+        return self.partition == _PARKINGS
 
 
 def _partition(group: str) -> str:
@@ -160,6 +176,16 @@ class Row:
     def touched(self) -> str | None:
         """Of a group's row: changes with each message that has to wait in the group."""
         return self._string("Touched")
+
+    @property
+    def parked(self) -> int:
+        """Of the row that counts them: how many messages were parked, ever."""
+        return self._count("Parked")
+
+    @property
+    def told(self) -> int:
+        """Of the same: of how many of them the owner was told."""
+        return self._count("Told")
 
     @property
     def owner(self) -> Key | None:

@@ -12,6 +12,9 @@ is in the index instead, from before the message leaves it.
 Rule 4: ``Place`` puts a row into the sparse local index ``unsent`` of its group, from the claim to the end.
 
 Rule 5: a group's row leaves the index only if nobody touched it since its group was seen to be empty.
+
+Rule 6: what is parked is counted in a row of its own, in the lane of the default chat: from the first that is parked
+until an hour after the owner was told. It leaves the index only if none was parked since.
 """
 
 from __future__ import annotations
@@ -97,6 +100,9 @@ SOURCES: Mapping[str, tuple[Check, ...]] = {
     "untouched since": (Check("Touched", "=", ":touched"),),
     "no wait": (Check("NotBefore", "is absent"),),
     "shorter wait": (Check("NotBefore", "<=", ":until"),),
+    "due": (Check("DueTs", "<=", ":now"),),
+    "not taken since": (Check("DueTs", "<=", ":taken_until"),),
+    "none parked since": (Check("Parked", "<=", ":parked"),),
 }
 _NEW = ("none", "done, expired", "id of a message that is gone")
 _OURS = ("SENDING, our lease",)
@@ -148,6 +154,10 @@ EVENTS: Mapping[str, Event] = {
     "group recovers": Event(("untouched since",), "", removes=("Failures",)),
     "group is empty": Event(("untouched since",), "", ("ExpirationTs",), (), ("Chat", "DueTs", "Failures")),
     "lane waits": Event(("no wait", "shorter wait"), "", ("NotBefore", "ExpirationTs")),
+    "count grows": Event((), "", (), ("Parked",), defaults=("Chat", "DueTs", "LastError")),
+    "count is taken": Event(("due",), "", ("DueTs",)),
+    "count is told": Event(("not taken since",), "", ("Told", "DueTs"), (), ("LastError",)),
+    "count rests": Event(("none parked since",), "", (), (), ("Chat", "DueTs")),
 }
 
 
@@ -311,6 +321,26 @@ def close_group(touched: str | None, *, now: float) -> Change:
 def hold_lane(*, until: float) -> Change:
     """Has a chat wait until a time, unless it has to wait for longer."""
     return _change("lane waits", {"NotBefore": until, "ExpirationTs": int(until) + KEPT_SENT}, until=until)
+
+
+def count_parked(count: int, *, reason: str, now: float) -> Change:
+    """Counts messages that are parked, for the owner to be told. reason: of the first of them."""
+    return _change("count grows", {"Chat": "default", "DueTs": now, "LastError": _reason(reason)}, {"Parked": count})
+
+
+def take_parkings(*, now: float, until: float) -> Change:
+    """Takes the count of what was parked, to tell of it, until a time."""
+    return _change("count is taken", {"DueTs": until}, now=now)
+
+
+def note_told(parked: int, *, taken_until: float, due: float) -> Change:
+    """Notes of how many the owner was told. taken_until: of who took the count. due: when to look at it again."""
+    return _change("count is told", {"Told": parked, "DueTs": due}, taken_until=taken_until)
+
+
+def close_parkings(parked: int) -> Change:
+    """Takes the count out of the index, unless it grew since."""
+    return _change("count rests", {}, parked=parked)
 
 
 def _change(

@@ -26,6 +26,7 @@ from .intake import Intake
 from .ksuid import ksuid
 from .notes import Notes
 from .outcome import Accepted, Delivered
+from .parkings import Parkings
 from .redelivery import Redelivery
 
 __all__ = ["Accepted", "Delivered", "Entry", "Relay"]
@@ -36,7 +37,7 @@ class Relay:
 
     accept, park, status: while a sender waits. take: for queues. redeliver: for the schedule. Each ``deadline`` is a
     time of ``clock`` (epoch seconds): nothing is begun that could not be finished by then. random: gives so many
-    random bytes.
+    random bytes. stage: its name, for who is told of parked messages.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Relay:
         outbox: Outbox,
         parameters: Parameters,
         *,
+        stage: str = "local",
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[int], bytes] = os.urandom,
@@ -56,10 +58,11 @@ class Relay:
         notes = Notes(outbox, clock=clock, sleep=sleep)
         groups = Groups(outbox, clock=clock, random=random)
         attempts = Attempts(courier, outbox, notes, groups, clock=clock, random=random)
+        parkings = Parkings(attempts, notes, outbox, stage=stage, clock=clock)
         acceptance = Acceptance(courier, attempts, notes, chats, outbox, clock=clock)
         intake = Intake(attempts, groups, notes, chats, outbox, clock=clock)
         redelivery = Redelivery(
-            courier, attempts, groups, notes, chats, outbox, clock=clock, sleep=sleep, random=random
+            courier, attempts, groups, notes, parkings, chats, outbox, clock=clock, sleep=sleep, random=random
         )
         self.accept = acceptance.accept
         self.park = acceptance.park

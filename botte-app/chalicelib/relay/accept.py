@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -28,8 +27,6 @@ from .chats import Chats
 from .courier import Courier
 from .notes import Notes
 from .outcome import Accepted, Claim, Delivered, Parked, log_outcome
-
-_log = logging.getLogger("botte.relay")
 
 
 class Acceptance:
@@ -82,11 +79,9 @@ class Acceptance:
 
         raw: the message as it came. Raises TableUnavailable.
         """
-        _log.warning("parked", extra={"id": request_id, "reason": str(error)})
-        now = self._clock()
-        content = Content.of_bad_input(raw or "", now)
+        content = Content.of_bad_input(raw or "", self._clock())
         with suppress(NotApplied):  # an earlier invocation of the same request parked it
-            self._outbox.add(Key.of_id(request_id), content, lambda new: states.park(new, error=str(error), raw=raw))
+            self._notes.park(Key.of_id(request_id), content, str(error), raw)
 
     def _send_directly(self, key: Key, content: Content, message: Message, deadline: float) -> Delivered | Accepted:
         """Sends a message that nobody can ask for again: it needs no row, unless it has to be kept."""

@@ -70,9 +70,10 @@ class Attempts:
         try:
             return self._claimed(claimed, lease, claimed.read_message(self._clock()))
         except Exception as error:
-            reason = str(error) if isinstance(error, InvalidMessage) else "internal error"
-            _log.error("a row cannot be read", exc_info=True, extra={"id": row.key.sort})
-            self._notes.make(row.key, states.fail(lease, claimed.progress, now=self._clock(), error=reason))
+            is_ours = not isinstance(error, InvalidMessage)
+            if is_ours:
+                _log.error("internal error while a row was read", exc_info=True, extra={"id": row.key.sort})
+            self._park(row.key, lease, claimed.progress, None, "internal error" if is_ours else str(error))
             return None
 
     def reserve_id(self, claim: Claim) -> bool:
@@ -121,8 +122,7 @@ class Attempts:
 
     def fail(self, claim: Claim, reason: str) -> Parked:
         """Parks a claimed message, with the reason."""
-        self._notes.make(claim.key, states.fail(claim.lease, claim.delivery.progress, now=self._clock(), error=reason))
-        log_outcome("failed", claim.key, claim.message, reason)
+        self._park(claim.key, claim.lease, claim.delivery.progress, claim.message, reason)
         return Parked(reason)
 
     def put_back(self, claim: Claim, *, is_failure: bool = False, due: float | None = None) -> None:
@@ -151,6 +151,12 @@ class Attempts:
         self._notes.make(claim.key, back)
         if error is not None:
             log_outcome("pending", claim.key, claim.message, error.reason, waited_seconds=int(now - row.turn_ts))
+
+    def _park(self, key: Key, lease: Lease, progress: Progress, message: Message | None, reason: str) -> None:
+        if not key.is_notice:
+            self._notes.count_parked(reason)  # before the row is parked: nobody would come back to it after a crash
+        self._notes.make(key, states.fail(lease, progress, now=self._clock(), error=reason))
+        log_outcome("failed", key, message, reason)
 
     def _claimed(self, row: Row, lease: Lease, reading: Reading) -> Claim:
         def note(progress: Progress) -> None:

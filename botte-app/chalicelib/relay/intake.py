@@ -132,10 +132,9 @@ class Intake:
 
     def _park(self, entry: Entry, key: Key, content: Content, reason: str, raw: str | None = None) -> None:
         """Keeps a message that will not be delivered: under its key, or where that is another's, its record's."""
-        _log.warning("parked", extra={"id": key.sort, "reason": reason})
         for place in dict.fromkeys((key, entry.record.alone)):
             try:
-                self._outbox.add(place, content, lambda new: states.park(new, error=reason, raw=raw))
+                self._notes.park(place, content, reason, raw)
             except NotApplied as known:
                 if known.body_hash != content.body_hash:
                     continue

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ..errors import TableUnavailable
+from ..errors import TableAnswerLost, TableUnavailable
+from ..outbox import states
 from ..outbox.row import Key
-from ..outbox.states import Change
+from ..outbox.states import Change, Content
 from ..outbox.table import MAX_PAUSE_SECONDS, MIN_PAUSE_SECONDS, PATIENCE_SECONDS, NotApplied, Outbox
 
 _log = logging.getLogger("botte.relay")
@@ -26,6 +27,7 @@ class Notes:
         self._sleep = sleep
         self._left: dict[Key, Change] = {}
         self._of_earlier: set[Key] = set()
+        self._uncounted: list[str] = []
 
     def __contains__(self, key: Key) -> bool:
         """Whether the note of a row is still to be made."""
@@ -41,8 +43,29 @@ class Notes:
             _log.error("what became of a message cannot be noted", extra={"id": key.sort, "reason": error.reason})
             self._left[key] = change
 
+    def park(self, key: Key, content: Content, reason: str, raw: str | None = None) -> None:
+        """Parks a new message, with the reason, and counts it. raw: bad input, as it came.
+
+        Raises NotApplied where the key names a message already, TableUnavailable.
+        """
+        lost = None
+        try:
+            self._outbox.add(key, content, lambda new: states.park(new, error=reason, raw=raw))
+        except TableAnswerLost as error:
+            lost = error  # perhaps it is parked: then it will be known when it comes again
+        _log.warning("parked", extra={"id": key.sort, "reason": reason})
+        self.count_parked(reason)
+        if lost is not None:
+            raise lost
+
+    def count_parked(self, reason: str) -> None:
+        """Counts a message that is parked, for the owner to be told of it, if one try is enough; otherwise later."""
+        self._uncounted.append(reason)
+        self._count()
+
     def try_again(self) -> None:
         """Makes the notes that were left, if one try is enough for each."""
+        self._count()
         left, self._left = self._left, {}
         for key, change in left.items():
             self.make(key, change, until=self._clock())
@@ -59,3 +82,15 @@ class Notes:
             self.try_again()
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
         self._of_earlier = set(self._left)
+
+    def _count(self) -> None:
+        if not self._uncounted:
+            return
+        change = states.count_parked(len(self._uncounted), reason=self._uncounted[0], now=self._clock())
+        try:
+            self._outbox.apply(Key.of_parkings(), change, until=self._clock())
+        except TableUnavailable as error:
+            extra = {"count": len(self._uncounted), "reason": error.reason}
+            _log.warning("what was parked cannot be counted", extra=extra)
+        else:
+            self._uncounted.clear()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from ..errors import ParametersUnavailable, TableUnavailable
-from ..outbox.row import Row
+from ..outbox.row import Key, Row
 from ..outbox.table import PAGE, Outbox
 from .attempt import Attempts
 from .blame import Blame
@@ -17,6 +17,7 @@ from .groups import Groups
 from .lanes import Lane, choose_lane, due_lanes
 from .notes import Notes
 from .outcome import Claim, Delivered, log_outcome
+from .parkings import Parkings
 from .strays import Strays
 
 RUN_SECONDS = 60.0  # until the next run begins
@@ -39,6 +40,7 @@ class Redelivery:
         attempts: Attempts,
         groups: Groups,
         notes: Notes,
+        parkings: Parkings,
         chats: Chats,
         outbox: Outbox,
         *,
@@ -50,6 +52,7 @@ class Redelivery:
         self._attempts = attempts
         self._groups = groups
         self._notes = notes
+        self._parkings = parkings
         self._chats = chats
         self._outbox = outbox
         self._blame = Blame(courier, attempts, clock=clock, random=random)
@@ -158,6 +161,8 @@ class Redelivery:
 
     def _claim(self, lane: Lane, entry: Row) -> Claim | None:
         """Takes a message, or the next of a group; one of another lane, or that is not next, is left to its turn."""
+        if entry.key == Key.of_parkings():
+            return self._parkings.tell()
         row = self._groups.find_head(entry, lane.chat) if entry.key.is_group else entry
         until = None if len(self._stuck) < MAX_STUCK else self._clock()
         claim = None if row is None else self._attempts.reclaim(row, until=until)
