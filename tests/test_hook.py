@@ -232,6 +232,14 @@ def test_it_is_shown_so_through_chalice_too(doors: Doors, telegram: FakeTelegram
 
 
 @pytest.mark.outbox("memory")
+def test_parts_in_parts_in_parts_come_as_they_are(relay_doors: RelayDoors, telegram: FakeTelegram) -> None:
+    body = b"--x\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" * 3000
+    answer = relay_doors.hook(body, Content_Type="multipart/form-data; boundary=x")
+    assert answer.status_code == 200, answer.body
+    assert len(telegram.messages) == 1
+
+
+@pytest.mark.outbox("memory")
 @pytest.mark.parametrize(
     "body",
     [

@@ -148,7 +148,10 @@ def test_a_group_that_became_a_supergroup_is_followed(
 def test_an_unknown_chat_is_refused_with_the_names_of_the_known_ones(doors: Doors, telegram: FakeTelegram) -> None:
     answer = doors.post({"text": "Hello", "chat": "family"})
     assert answer.status_code == 400
-    assert answer.json() == {"Code": "BadRequestError", "Message": "chat: unknown chat; the chats are default, ops"}
+    assert answer.json() == {
+        "Code": "BadRequestError",
+        "Message": "chat: unknown chat 'family'; the chats are default, ops",
+    }
     assert telegram.messages == []
 
 

@@ -232,7 +232,7 @@ def test_what_aws_sends_to_no_chat_is_parked(doors: Doors, telegram: FakeTelegra
     """Also where it is known who sends it."""
     event = {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": '{"text": "a", "chat": "nobody"}'}}]}
     answer = doors.invoke(event)
-    assert error(answer)["errorMessage"] == "chat: unknown chat; the chats are default, ops"
+    assert error(answer)["errorMessage"] == "chat: unknown chat 'nobody'; the chats are default, ops"
     row = table.row(answer.headers["X-Amz-Request-Id"])
     assert (row["Status"], json.loads(row["RawBody"])) == ("FAILED", event)
 

@@ -230,7 +230,7 @@ def test_what_is_owed_to_a_chat_that_is_configured_no_more_fails_with_that_reaso
         relay.redeliver(deadline=clock() + RUN)
         clock.now += MINUTE
     assert sender.texts == ["other"]
-    assert {row.last_error for row in outbox.scan("FAILED")} == {"unknown chat; the chats are default"}
+    assert {row.last_error for row in outbox.scan("FAILED")} == {"unknown chat 'old'; the chats are default"}
     assert sorted(map(str, states_of(memory).values())) == ["FAILED"] * 2 * count + ["SENT"]
 
 

@@ -168,7 +168,7 @@ def test_a_bad_message_in_the_middle_of_a_batch_holds_up_nobody(
 
 def test_an_unknown_chat_is_parked_with_the_known_ones(doors: Doors, telegram: FakeTelegram, table: Table) -> None:
     doors.queue(queue_record('{"text":"a","chat":"nobody"}', "m1"))
-    assert table.row("m1")["LastError"] == "unknown chat; the chats are default, ops"
+    assert table.row("m1")["LastError"] == "unknown chat 'nobody'; the chats are default, ops"
     assert telegram.messages == []
 
 

@@ -70,7 +70,7 @@ def test_the_documented_item_is_delivered_and_leaves_its_table(
             pytest.param({"text": {"S": "a"}, "chat_id": {"N": "999"}}, "chat_id: ", id="chat_id_not_allowed"),
             pytest.param({"text": {"S": "a"}, "chat_id": {"S": "@someone"}}, "chat_id: ", id="chat_id_username"),
             pytest.param({"text": {"S": "a"}, "chat_id": {"N": str(2**63)}}, "chat_id: ", id="chat_id_2e63"),
-            pytest.param({"text": {"S": "a"}, "chat": {"S": "nobody"}}, "unknown chat; ", id="chat_unknown"),
+            pytest.param({"text": {"S": "a"}, "chat": {"S": "nobody"}}, "unknown chat 'nobody'; ", id="chat_unknown"),
             pytest.param({"text": {"S": "a"}, "chat": {"N": "5"}}, "chat: ", id="chat_number"),
             pytest.param({"photo": {"S": "https://a@b/"}}, "text: ", id="photo_userinfo_alone"),
         ],

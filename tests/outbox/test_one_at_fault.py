@@ -81,7 +81,7 @@ def test_a_chat_that_is_configured_no_more_is_found_and_its_messages_are_parked(
         place.run()
     row = place.table.get(key)
     assert row is not None
-    assert (row.status, row.last_error) == ("FAILED", "unknown chat; the chats are default, other")
+    assert (row.status, row.last_error) == ("FAILED", "unknown chat 'gone'; the chats are default, other")
 
 
 def test_a_row_whose_end_cannot_be_noted_takes_no_time_from_the_others() -> None:

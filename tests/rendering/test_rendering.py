@@ -88,6 +88,7 @@ def test_broken_markup_that_has_to_be_cut_goes_out_as_plain_text_without_parse_m
         ("HTML", "<b>Done</b><br>2&nbsp;files &amp; 1 &lt;dir&gt;", "<b>Done</b>\n2 files & 1 <dir>"),
         ("HTML", "a<BR/>\nb<br />c &#xd800; &quot;d&quot; &hellip;", 'a\nb\nc \N{REPLACEMENT CHARACTER} "d" …'),
         ("HTML", "a&#13;&#8;b", "a\nb"),
+        ("HTML", "<b>a &#" + "9" * 5000 + ";", "<b>a \N{REPLACEMENT CHARACTER}"),
         ("HTML", "<br>&nbsp;", "<br>&nbsp;"),
         ("MarkdownV2", r"1\.5 GB \(of 2\) \- C:\new *", r"1.5 GB (of 2) - C:\new *"),
         (None, r"<br>&nbsp; 1\.5", r"<br>&nbsp; 1\.5"),

@@ -11,6 +11,7 @@ from .message import clean, has_words
 
 _MARKDOWN = "_*[]()~`>#+-=|{}.!\\"
 _MARKDOWN_ESCAPES = re.compile(r"\\([" + re.escape(_MARKDOWN) + "])")
+_LONG_NUMBER = re.compile(r"&#[xX]?[0-9a-fA-F]{100,};?")
 _LINE_BREAK = re.compile(r"<br\s*/?>\n?", re.IGNORECASE)
 
 
@@ -23,6 +24,14 @@ def escaped(text: str, parse_mode: str | None) -> str:
     return text
 
 
+def unescaped(html: str) -> str:
+    """The characters that HTML's entities stand for; a space that does not break is a space."""
+    from html import unescape  # its table of entities is large, and seldom needed
+
+    # Python reads no number of thousands of digits, and none that long is a character.
+    return unescape(_LONG_NUMBER.sub("\N{REPLACEMENT CHARACTER}", html)).replace("\xa0", " ")
+
+
 def plain(text: str, parse_mode: str | None) -> str:
     """Text whose markup cannot be used, for people to read.
 
@@ -31,9 +40,7 @@ def plain(text: str, parse_mode: str | None) -> str:
     """
     shown = text
     if parse_mode == "HTML":
-        from html import unescape  # its table of entities is large, and seldom needed
-
-        shown = clean(unescape(_LINE_BREAK.sub("\n", text)).replace("\xa0", " "))
+        shown = clean(unescaped(_LINE_BREAK.sub("\n", text)))
     elif parse_mode == "MarkdownV2":
         shown = _MARKDOWN_ESCAPES.sub(r"\1", text)
     return shown if has_words(shown) else text

@@ -120,12 +120,13 @@ def decode(body: Body, errors: str = "strict") -> str:
     charset = found[1] if found else "utf-8"
     try:
         return body.content.decode(charset, errors)
-    except LookupError:
+    except (LookupError, UnicodeError) as error:
         if errors == "replace":
             return body.content.decode(errors=errors)
+        if isinstance(error, UnicodeError):
+            reason = f"is not {charset.upper()}; Content-Type may name its charset"
+            raise InvalidMessage("body", reason) from None
         raise InvalidMessage("Content-Type", f"charset {charset[:40]!r} is not known") from None
-    except UnicodeError:
-        raise InvalidMessage("body", f"is not {charset.upper()}; Content-Type may name its charset") from None
 
 
 def _parts(body: Body, errors: str) -> list[tuple[str, str]]:
@@ -133,17 +134,17 @@ def _parts(body: Body, errors: str) -> list[tuple[str, str]]:
     from email.policy import HTTP
 
     head = f"Content-Type: {body.content_type}\r\n\r\n".encode("utf-8", "replace")
-    form = BytesParser(policy=HTTP).parsebytes(head + body.content)
     pairs = []
-    for part in form.iter_parts():
-        name = part.get_param("name", header="content-disposition")
-        if part.get_filename() is not None:
-            if errors == "replace":
-                continue
-            raise InvalidMessage(str(name), "files are not taken; give the address of a photo or document instead")
-        content = part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(content, bytes):
-            pairs.append((name, content.decode("utf-8", "replace")))
+    with suppress(RecursionError):  # parts in parts in parts
+        for part in BytesParser(policy=HTTP).parsebytes(head + body.content).iter_parts():
+            name = part.get_param("name", header="content-disposition")
+            if part.get_filename() is not None:
+                if errors == "replace":
+                    continue
+                raise InvalidMessage(str(name), "files are not taken; give the address of a photo or document instead")
+            content = part.get_payload(decode=True)
+            if isinstance(name, str) and isinstance(content, bytes):
+                pairs.append((name, content.decode("utf-8", "replace")))
     if not pairs and errors == "strict":
         raise InvalidMessage("body", f"is no form that can be read: {_INSTEAD}")
     return pairs

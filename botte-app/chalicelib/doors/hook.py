@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -26,8 +27,9 @@ _SIGNATURES = ("x-hub-signature-256", "sentry-hook-signature")
 _TOKENS = ("x-gitlab-token", "x-gotify-key")
 # Forms whose only value is JSON: of GitHub and old Slack tools, Discord's with files, and Uptime Kuma's.
 _JSON_FORMS = ({"payload"}, {"payload_json"}, {"data"})
-# What a sender repeats when it did not see the answer. https://docs.aws.amazon.com/sns/latest/dg/http-header.html
-_IDS = ("idempotency-key", "x-amz-sns-message-id")
+_NO_OPTIONS = ("text", "parse_mode")  # of the words, and those are in the body
+# SNS repeats it when it did not see the answer. https://docs.aws.amazon.com/sns/latest/dg/http-header.html
+SNS_ID = "x-amz-sns-message-id"
 
 
 def post_hook(relay: Relay, parameters: Parameters, request: Any, name: str, now: float) -> Answer:
@@ -64,11 +66,20 @@ def _authenticate(parameters: Parameters, headers: Mapping[str, str], token: str
 def _read(body: Body, headers: Mapping[str, str], query: Mapping[str, object], name: str, now: float) -> Reading:
     value = _value(body)
     label = value.get("sender_app") if isinstance(value, Mapping) else None
-    id = next((headers[header] for header in _IDS if is_id(headers.get(header, ""))), None)
     known = senders.recognise(value)
     fields = known.fields if known else senders.to_fields(value, name)
-    given = {**fields, **query, "sender_app": label or name}
-    return read_leniently(given if given.get("id") is not None else {**given, "id": id}, now=now)
+    options = {option: query[option] for option in query if option not in _NO_OPTIONS}
+    given = {**fields, **options, "sender_app": label or name}
+    return read_leniently(given if given.get("id") is not None else {**given, "id": _id(headers, name, query)}, now=now)
+
+
+def _id(headers: Mapping[str, str], name: str, query: Mapping[str, object]) -> str | None:
+    """The id that a header gives the message. SNS names what was published, which goes to each that subscribed."""
+    if SNS_ID in headers:
+        told = json.dumps([headers[SNS_ID], name, query], sort_keys=True)
+        return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
+    key = headers.get("idempotency-key", "")
+    return key if is_id(key) else None
 
 
 def _value(body: Body) -> object:

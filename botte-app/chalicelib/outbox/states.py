@@ -191,7 +191,8 @@ class Content(NamedTuple):
         turn = max(now, float(message.deliver_at or 0))
         fields = message.to_fields()
         kept = json.dumps(fields, ensure_ascii=False)
-        fields.pop("id", None)
+        for label in ("id", "sender_app"):
+            fields.pop(label, None)
         body_hash = _hash(json.dumps(fields, sort_keys=True))
         return cls(message.chat, kept, body_hash, now, turn, sequence, mended=mended)
 

@@ -32,7 +32,7 @@ class Chats:
         """The id of the chat with a name. Raises Refused, or ParametersUnavailable."""
         chats = self._parameters.chats()
         if name not in chats:
-            raise Refused(f"unknown chat; the chats are {', '.join(sorted(chats))}")
+            raise Refused(f"unknown chat {name!r}; the chats are {', '.join(sorted(chats))}")
         return self._moved.get(chats[name], chats[name])
 
     def interval(self, name: str) -> float:

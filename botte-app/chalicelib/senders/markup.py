@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ..contract.escaping import unescaped
+
 # A label may have brackets of its own: [[JIRA-1] Fix it](https://...)
 _LINK = re.compile(r'!?\[((?:[^\[\]\n]|\[[^\[\]\n]*\])*)\]\(<?(https?://[^\s()<>]+)>?(?: "[^"\n]*")?\)')
 _CODE = re.compile(r"```(?:[A-Za-z0-9_+-]*\n)?(.*?)\n?```|(?<!`)`([^`\n]+)`(?!`)", re.DOTALL)
@@ -48,10 +50,8 @@ def from_markdown(text: str, *, with_addresses: bool = True) -> str:
 
 def to_markdown(html: str) -> str:
     """Markdown of HTML: its words, line breaks and links."""
-    from html import unescape  # its table of entities is large, and seldom needed
-
     html = _HTML_BREAK.sub("\n", _HTML_LINK.sub(r"[\2](\1)", html))
-    return unescape(_HTML_TAG.sub("", html)).replace("\xa0", " ")
+    return unescaped(_HTML_TAG.sub("", html))
 
 
 def _written(label: str, url: str, with_address: bool) -> str:

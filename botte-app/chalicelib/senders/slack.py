@@ -47,8 +47,9 @@ def read(payload: Payload) -> Fields | None:
     cards = list(map(_attachment, attachments))
     top = _card(blocks)
     if not top.title and not top.lines:  # beside blocks, the text is for notifications only
-        is_repeated = any(_markdown(words) in line for card in cards for line in card.lines)
-        top = Card(lines=() if is_repeated else [_markdown(words)], links=top.links)
+        shown = _markdown(words)
+        is_repeated = any(shown in line for card in cards for line in card.lines)
+        top = Card(lines=() if is_repeated else [shown], links=top.links)
     notice = to_notice([top, *cards], text(payload, "username") or text(payload, "alias"))
     return notice.to_fields() if notice else None
 

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.ht
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from . import unknown
 from .notice import Fields, Notice
 from .payload import Payload, part, parts, text
 
-_AMAZON = (".amazonaws.com", ".amazonaws.com.cn")
+_AMAZON = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
 _CONFIRMATIONS = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 # What MessageStructure "json" is for. Without it, the object for all of them arrives.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -87,4 +88,4 @@ def _is_amazons(address: str) -> bool:
         check_url("SubscribeURL", address, ("https",))
     except InvalidMessage:
         return False
-    return (urlsplit(address).hostname or "").endswith(_AMAZON)
+    return _AMAZON.fullmatch(urlsplit(address).hostname or "") is not None

@@ -105,11 +105,12 @@ def _with_links(part: Part, links: str) -> tuple[Part, ...]:
     """The last part of a message, with links below its text; what has no room there makes a part of its own."""
     name, max_units = ("text", MAX_TEXT_UNITS) if part.method == "sendMessage" else ("caption", MAX_CAPTION_UNITS)
     parse_mode = part.fields.get("parse_mode")
-    below = escaped(links, None if parse_mode is None else str(parse_mode))
+    mode = None if parse_mode is None else str(parse_mode)
+    below = escaped(links, mode)
     text = f"{part.fields[name]}\n\n{below}" if name in part.fields else below
     if units(text) <= max_units:
         return (replace(part, fields={**part.fields, name: text}),)
-    chunks = _split(links, None, MAX_TEXT_UNITS, 1) or (_document(links, None),)
+    chunks = _split(below, mode, MAX_TEXT_UNITS, 1) or (_document(links, None),)
     return (part, *map(_text_part, chunks))
 
 
