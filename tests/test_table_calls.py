@@ -122,6 +122,22 @@ def test_a_schedule_with_nothing_to_do_costs_one_read_for_each_chat(doors: Doors
     assert aws.calls.by_operation() == {"DynamoDB.Query": 2}
 
 
+def test_a_message_that_is_parked_costs_one_write_more_and_the_schedule_nothing_once_its_owner_is_told(
+    doors: Doors, telegram: FakeTelegram, aws: EmbeddedAws
+) -> None:
+    doors.redeliver()
+    aws.calls.reset()
+    doors.queue(queue_record('{"chat_id": 5}', "bad"))
+    assert aws.calls.by_operation() == {"DynamoDB.UpdateItem": 2}
+    aws.calls.reset()
+    doors.redeliver()
+    # Both chats, how long they have to wait; the count is taken, the message claimed, the count told, the message sent.
+    assert aws.calls.by_operation() == {"DynamoDB.Query": 3, "DynamoDB.UpdateItem": 4}
+    aws.calls.reset()
+    doors.redeliver()
+    assert aws.calls.by_operation() == {"DynamoDB.Query": 2}
+
+
 @pytest.mark.parametrize("behind", [10, pytest.param(1_000, marks=pytest.mark.slow)])
 def test_a_message_that_is_owed_costs_the_schedule_the_same_whatever_was_delivered(
     doors: Doors, telegram: FakeTelegram, aws: EmbeddedAws, history: Callable[[int], None], behind: int

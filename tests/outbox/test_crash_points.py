@@ -70,6 +70,12 @@ def park_during_outage(world: World) -> None:
     world.clock.sleep(1000)
 
 
+def park_bad_input(world: World) -> None:
+    """The count of what is parked is due, before a message."""
+    world.process().queue(queued("", 1), queued("", 2))
+    park_during_outage(world)
+
+
 GROUP = [image(f"g{number}", f"{number}", "group") for number in (1, 2, 3)]
 IN_GROUP = ["g1", "g2", "g3"]
 REDELIVER = partial(take, lambda process: process.redeliver())
@@ -93,6 +99,7 @@ SCENARIOS = {
         partial(take, lambda process: process.queue(*[queued(text, n, "g") for n, text in enumerate(IN_GROUP)])),
     ),
     "redeliver": Scenario([*IN_GROUP, "a", "b"], REDELIVER, park_during_outage),
+    "redeliver and tell": Scenario([*IN_GROUP, "a", "b"], REDELIVER, park_bad_input),
 }
 WHENS: Sequence[When] = ("before", "after")
 SCRIPTS: dict[str, Sequence[Outcome]] = {

@@ -182,3 +182,35 @@ def test_of_an_answer_that_is_too_long_what_names_the_message_stays() -> None:
     assert row.progress.result == {"message_id": 1, "date": 2}
     row.is_over(NOW)
     json.dumps(row.progress.result)
+
+
+def test_the_count_of_what_is_parked_has_the_first_reason_since_the_owner_was_told() -> None:
+    table, key = MemoryTable(), Key.of_parkings()
+    table.apply(key, states.count_parked(1, reason="first", now=NOW))
+    row = table.apply(key, states.count_parked(2, reason="second", now=NOW + 1))
+    assert (row.chat, row.due_ts, row.parked, row.told, row.last_error) == ("default", NOW, 3, 0, "first")
+    table.apply(key, states.take_parkings(now=NOW, until=NOW + 120))
+    row = table.apply(key, states.note_told(3, taken_until=NOW + 120, due=NOW + 3600))
+    assert (row.due_ts, row.parked, row.told, row.last_error) == (NOW + 3600, 3, 3, None)
+    row = table.apply(key, states.count_parked(1, reason="third", now=NOW + 2))
+    assert (row.due_ts, row.parked, row.told, row.last_error) == (NOW + 3600, 4, 3, "third")
+
+
+def test_one_process_alone_tells_of_what_is_parked_until_its_time_is_over() -> None:
+    table, key = MemoryTable(), Key.of_parkings()
+    table.apply(key, states.count_parked(1, reason="no", now=NOW))
+    table.apply(key, states.take_parkings(now=NOW, until=NOW + 120))
+    with pytest.raises(NotApplied):
+        table.apply(key, states.take_parkings(now=NOW + 119, until=NOW + 239))
+    table.apply(key, states.take_parkings(now=NOW + 120, until=NOW + 240))
+    with pytest.raises(NotApplied):
+        table.apply(key, states.note_told(1, taken_until=NOW + 120, due=NOW + 3600))
+
+
+def test_the_count_of_what_is_parked_leaves_the_index_only_if_none_was_parked_since() -> None:
+    table, key = MemoryTable(), Key.of_parkings()
+    table.apply(key, states.count_parked(2, reason="no", now=NOW))
+    with pytest.raises(NotApplied):
+        table.apply(key, states.close_parkings(1))
+    table.apply(key, states.close_parkings(2))
+    assert not list(table.due("default", NOW))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
 from unittest.mock import patch
 
-from chalicelib.outbox import states
 from chalicelib.outbox.row import Key
 from chalicelib.relay import parkings
 from chalicelib.relay.accept import Acceptance
-from chalicelib.relay.attempt import Attempts
 from chalicelib.relay.notes import Notes
 from tests.simulation.mutations.registry import Patched, mutation
 
@@ -45,15 +42,6 @@ def told_each_minute() -> Patched:
 
 
 @mutation
-def told_before_it_is_kept() -> Patched:
-    """The owner counts as told before the outbox has the message for him."""
-    claim = Attempts.claim
-
-    def claim_told(self: Attempts, key: Key, *given: Any) -> Any:
-        if key.is_notice:
-            due = self._clock() + parkings.PAUSE_SECONDS
-            told = states.note_told(int(key.sort.rpartition("-")[2]), taken_until=due, due=due)
-            self._outbox.apply(Key.of_parkings(), told)
-        return claim(self, key, *given)
-
-    return patch.object(Attempts, "claim", claim_told)
+def notices_counted() -> Patched:
+    """A message for the owner that is parked counts as one that was parked."""
+    return patch.object(Key, "is_notice", False)
