@@ -28,7 +28,7 @@ from tests.outbox.world import Process, World
 BAD = '{"chat_id": 5}'
 WHY_BAD = "chat_id: raw chat ids are not taken; name a configured chat in 'chat'"
 STRAY = '{"text": "Hello", "chat": "opps"}'
-WHY_STRAY = "unknown chat; the chats are default, other"
+WHY_STRAY = "unknown chat 'opps'; the chats are default, other"
 NO = Refused("400 Bad Request: no")
 HOUR = int(PAUSE_SECONDS / MINUTE)
 
@@ -187,7 +187,7 @@ def test_without_a_default_chat_the_notice_is_parked_and_can_be_sent_again() -> 
     for _ in range(5 * HOUR):
         place.run()
     key = Key.of_notice(1, 1)
-    assert Row(place.table.items[key]).last_error == "unknown chat; the chats are other"
+    assert Row(place.table.items[key]).last_error == "unknown chat 'default'; the chats are other"
     assert place.telegram.came == []
 
 
