@@ -100,6 +100,16 @@ def test_destroy_that_fails_goes_on_when_it_is_run_again(
     assert not (world.project / ".chalice" / "deployed" / "prod.json").exists()
 
 
+def measured(world: World) -> list[tuple[str, str, str]]:
+    """The metrics that are made of the logs: of which function, the namespace and the name of each."""
+    filters = world.client("logs").describe_metric_filters()["metricFilters"]
+    return [
+        (each["logGroupName"].rpartition("/")[2], metric["metricNamespace"], metric["metricName"])
+        for each in filters
+        for metric in each["metricTransformations"]
+    ]
+
+
 def test_a_deployment_takes_the_tables_over_that_destroy_left(
     world: World, no_patience: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -124,16 +134,15 @@ def test_a_deployment_takes_the_tables_over_that_destroy_left(
         "false",
     )
     assert recovery() == {"ENABLED"}
-    filter = {"logGroupName": "/aws/lambda/botte-prod-redeliver"}
-    (waited,) = world.client("logs").describe_metric_filters(**filter)["metricFilters"]
-    (metric,) = waited["metricTransformations"]
-    alarm = template()["Resources"]["OldestPendingMessage"]["Properties"]  # moto makes no alarms of it
-    assert alarm["MetricName"]["Fn::Sub"].replace("${Stage}", "prod") == metric["metricName"]
-    assert alarm["Namespace"] == metric["metricNamespace"]
+    alarms = [template()["Resources"][name]["Properties"] for name in ("OldestPendingMessage", "ParkedMessages")]
+    wanted = {(each["Namespace"], each["MetricName"]["Fn::Sub"].replace("${Stage}", "prod")) for each in alarms}
+    assert {(space, name) for _, space, name in measured(world)} == wanted  # moto makes no alarms of them
+    functions = {name for name, _, metric in measured(world) if metric == "botte-prod-parked"}
+    assert functions == {each["FunctionName"] for each in world.client("lambda").list_functions()["Functions"]}
     assert world.run("deploy") == 0
     assert recovery() == {"ENABLED"}
     assert world.run("deploy", "--recovery", "off", "--alarms", "off") == 0
     assert recovery() == {"DISABLED"}
-    assert world.client("logs").describe_metric_filters(**filter)["metricFilters"] == []
+    assert measured(world) == []
     assert world.run("destroy", "--yes", "--table") == 0
     assert world.client("dynamodb").list_tables()["TableNames"] == []

@@ -115,5 +115,5 @@ def test_what_may_cost_is_off_by_default() -> None:
     defaults = {name: each.get("Default") for name, each in TEMPLATE["Parameters"].items()}
     assert (defaults["WithQueue"], defaults["WithRecovery"], defaults["WithAlarms"]) == ("false", "false", "false")
     alarms = [each for each in TEMPLATE["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
-    assert len(alarms) == 4
+    assert len(alarms) == 5
     assert all(each["Condition"] in ("HasAlarms", "HasQueueAlarm") for each in alarms)

@@ -94,7 +94,9 @@ WAYS: dict[str, tuple[Callable[[Place], None], str]] = {
 
 
 @pytest.mark.parametrize(("park", "reason"), WAYS.values(), ids=WAYS.keys())
-def test_whatever_is_parked_counts_once_however_often_it_comes(park: Callable[[Place], None], reason: str) -> None:
+def test_whatever_is_parked_is_counted_and_logged_once_however_often_it_comes(
+    park: Callable[[Place], None], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
     place = Place()
     place.telegram.errors = {"other": NO}
     for _ in range(2):
@@ -102,6 +104,8 @@ def test_whatever_is_parked_counts_once_however_often_it_comes(park: Callable[[P
         place.run()
     for _ in range(HOUR + 1):
         place.run()
+    lines = [(each.name, each.msg) for each in caplog.records if each.msg in ("parked", "failed")]
+    assert lines in ([("botte.relay", "parked")], [("botte.relay", "failed")])  # as the metric of the alarm reads them
     (notice,) = place.telegram.notices
     first, second = notice.split("\n")
     assert first.startswith(f"1 message was parked, because: {reason}")

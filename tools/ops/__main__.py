@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     deploy = commands.add_parser("deploy", help="from nothing, or from any state, to a stage that works")
     deploy.add_argument("--dry-run", action="store_true", help="only show what would be done, and the IAM policies")
     deploy.add_argument("--recovery", choices=["on", "off"], help="point-in-time recovery of the tables (it costs)")
-    deploy.add_argument("--alarms", metavar="EMAIL|on|off", help="alarms on failing functions and waiting messages")
+    deploy.add_argument(
+        "--alarms", metavar="EMAIL|on|off", help="alarms on failing functions, waiting and parked messages"
+    )
     commands.add_parser("doctor", help="check every part of a stage, and tell what mends it")
     rotate = commands.add_parser("rotate-token", help="a new HTTP API token, live beside the old one until that goes")
     logs = commands.add_parser("logs", help="what the functions logged")

@@ -13,6 +13,7 @@ RETENTION_DAYS = 30
 REQUESTS_PER_SECOND = 10.0
 BURST = 20
 WAITED = '{ $.message = "pending" && $.waited_seconds >= 0 }'
+PARKED = '{ $.logger = "botte.relay" && ($.message = "parked" || $.message = "failed") }'
 LOGGING = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
 
 
@@ -29,7 +30,7 @@ def tune_functions(stage: Stage) -> str:
             stage.call("lambda", "update_function_configuration", FunctionName=function, LoggingConfig=LOGGING)
             stage.wait("lambda", "function_updated_v2", FunctionName=function)
         _keep_logs(stage, log_group(function))
-    _tell_how_long_messages_wait(stage)
+    _measure_logs(stage)
     stage.call(
         "lambda", "put_function_event_invoke_config", FunctionName=message_function(stage), **async_policy(stage)
     )
@@ -79,17 +80,22 @@ def _api(stage: Stage) -> tuple[str, str]:
     return api_id, str(stage.config["api_gateway_stage"])
 
 
-def _tell_how_long_messages_wait(stage: Stage) -> None:
-    """Makes of the logs the metric that an alarm of the stack looks at; only with alarms, as it may cost.
+def _measure_logs(stage: Stage) -> None:
+    """Makes of the logs the metrics that alarms of the stack look at; only with alarms, as they may cost.
 
+    For how long messages have waited, redeliver tells; any function may park one.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
     """
-    filter = {"logGroupName": log_group(stage.handlers["redeliver"]), "filterName": "waited"}
-    if stack_parameters(stage).get("WithAlarms") != "true":
-        stage.find("logs", "delete_metric_filter", **filter)
-        return
-    metric = {"metricNamespace": "Botte", "metricName": f"{stage.prefix}-waited", "metricValue": "$.waited_seconds"}
-    stage.call("logs", "put_metric_filter", **filter, filterPattern=WAITED, metricTransformations=[metric])
+    has_alarms = stack_parameters(stage).get("WithAlarms") == "true"
+    measured = [(stage.handlers["redeliver"], "waited", WAITED, "$.waited_seconds")]
+    measured += [(function, "parked", PARKED, "1") for function in stage.handlers.values()]
+    for function, name, pattern, value in measured:
+        filter = {"logGroupName": log_group(function), "filterName": name}
+        if has_alarms:
+            metric = {"metricNamespace": "Botte", "metricName": f"{stage.prefix}-{name}", "metricValue": value}
+            stage.call("logs", "put_metric_filter", **filter, filterPattern=pattern, metricTransformations=[metric])
+        else:
+            stage.find("logs", "delete_metric_filter", **filter)
 
 
 def _keep_logs(stage: Stage, group: str) -> None:
