@@ -205,6 +205,12 @@ BODIES: Mapping[str, tuple[str | None, bytes, str]] = {
     "bytes with an equals sign": (FORM, b"\xff=\xfe", "cron\n\ufffd: \ufffd"),
     "deep": ("application/json", b"[" * 300 + b"]" * 300, "[" * 300 + "]" * 300),
     "deep and cut": ("application/json", b"[" * 3000, "[" * 3000),
+    "parts in latin 1": (
+        "multipart/form-data; boundary=b",
+        b'--b\r\nContent-Disposition: form-data; name="text"\r\nContent-Type: text/plain; charset=latin-1\r\n\r\n'
+        b"caf\xe9\r\n--b--\r\n",
+        "café",
+    ),
     "parts that cannot be read": ("multipart/form-data; boundary=x", b"hello", "hello"),
 }
 

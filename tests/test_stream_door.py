@@ -102,7 +102,7 @@ def test_what_cannot_be_delivered_is_parked_with_the_reason_and_the_others_go_ou
             pytest.param({"text": {"BOOL": True}}, "true", None, id="text_true"),
             pytest.param({"text": {"L": [{"S": "a"}]}}, "a", None, id="text_list"),
             pytest.param({"text": {"M": {"a": {"N": "1"}}}}, "a: 1", None, id="text_dict"),
-            pytest.param({"message": {"S": "a"}}, "STREAM_TEST", None, id="nobodys_payload"),
+            pytest.param({"message": {"S": "a"}}, "message: a", None, id="nobodys_payload"),
             pytest.param({"text": {"S": "a"}, "photo": {"B": "YQ=="}}, "a", ["photo"], id="photo_binary"),
             pytest.param({"text": {"S": "a"}, "id": {"SS": ["k1", "k2"]}}, "a", ["id"], id="id_set"),
             pytest.param({"text": {"S": "a"}, "id": {"S": ""}, "chat": {"B": ""}}, "a", ["id", "chat"], id="two"),

@@ -169,3 +169,9 @@ def test_an_address_that_is_too_long_to_read_is_in_the_details() -> None:
 )
 def test_what_only_resembles_a_sender_is_not_taken_for_it(payload: dict[str, Any]) -> None:
     assert senders.recognise(payload) is None
+
+
+def test_an_escape_sequence_takes_no_markup_of_ours_with_it() -> None:
+    """What a terminal would do is cleaned out of the words before they are laid out."""
+    fields = senders.to_fields({"title": "job \x1b]8;;", "message": "words\x07 done"})
+    assert fields["text"] == "<b>job ]8;;</b>\nwords done"

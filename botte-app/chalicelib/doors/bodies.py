@@ -24,6 +24,9 @@ _FLAGS = ("disable_notification", "protect_content")
 _NUMBERS = ("message_thread_id", "deliver_at")
 _OBJECTS = ("link_preview_options", "reply_markup")
 _WORDS = ("text", "photo", "document")
+_NAME = re.compile(rb"content-disposition:[^\r\n]*?[;\s]name=\"?([^\"\r\n;]*)", re.IGNORECASE)
+_FILE = re.compile(rb";\s*filename\*?=", re.IGNORECASE)
+_MAX_HEAD_BYTES = 1000  # of a part
 _INSTEAD = 'send JSON such as {"text": "..."}, a form with text=..., or the text itself with Content-Type: text/plain'
 
 
@@ -130,21 +133,21 @@ def decode(body: Body, errors: str = "strict") -> str:
 
 
 def _parts(body: Body, errors: str) -> list[tuple[str, str]]:
-    from email.parser import BytesParser  # few send this, and it takes long to import
-    from email.policy import HTTP
-
-    head = f"Content-Type: {body.content_type}\r\n\r\n".encode("utf-8", "replace")
+    """The names and values of a form's parts. https://www.rfc-editor.org/rfc/rfc7578"""
+    boundary = re.search(r"boundary=\"?([^\s\";]{1,70})", body.content_type, re.IGNORECASE)
     pairs = []
-    with suppress(RecursionError):  # parts in parts in parts
-        for part in BytesParser(policy=HTTP).parsebytes(head + body.content).iter_parts():
-            name = part.get_param("name", header="content-disposition")
-            if part.get_filename() is not None:
-                if errors == "replace":
-                    continue
-                raise InvalidMessage(str(name), "files are not taken; give the address of a photo or document instead")
-            content = part.get_payload(decode=True)
-            if isinstance(name, str) and isinstance(content, bytes):
-                pairs.append((name, content.decode("utf-8", "replace")))
+    for part in (b"\r\n" + body.content).split(b"\r\n--" + boundary[1].encode())[1:] if boundary else ():
+        head, _, content = part.partition(b"\r\n\r\n")
+        name = _NAME.search(head[:_MAX_HEAD_BYTES])
+        if name is None:
+            continue
+        if _FILE.search(head[:_MAX_HEAD_BYTES]):
+            if errors == "replace":
+                continue
+            reason = "files are not taken; give the address of a photo or document instead"
+            raise InvalidMessage(name[1].decode("utf-8", "replace"), reason)
+        value = Body(content, head[:_MAX_HEAD_BYTES].decode("latin-1"), TEXT)
+        pairs.append((name[1].decode("utf-8", "replace"), decode(value, "replace")))
     if not pairs and errors == "strict":
         raise InvalidMessage("body", f"is no form that can be read: {_INSTEAD}")
     return pairs

@@ -47,8 +47,13 @@ def _post_hook(relay: Relay, parameters: Parameters, request: Any, name: str, no
 
 def _authenticate(parameters: Parameters, headers: Mapping[str, str], token: str, content: bytes) -> None:
     """A token as for /message; or a hook token: in its place, in the address, or as the secret of a signature."""
-    given = [credentials(headers), token, *(headers.get(name, "") for name in _TOKENS)]
+    given = ["", token, *(headers.get(name, "") for name in _TOKENS)]
     signatures = [headers.get(name, "").removeprefix("sha256=") for name in _SIGNATURES]
+    try:
+        given[0] = credentials(headers)
+    except HttpError:
+        if not any((*given, *signatures)):
+            raise
     if not any((*given, *signatures)):
         raise HttpError(401, "UnauthorizedError", "neither the Authorization header nor ?token= has a token")
     hook_tokens = parameters.hook_tokens()

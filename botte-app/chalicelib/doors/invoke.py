@@ -60,7 +60,10 @@ def _send(
 
 def _park(relay: Relay, request_id: str, event: object, error: Exception) -> None:
     try:
-        raw = json.dumps(event)
+        raw = json.dumps(event, ensure_ascii=False)
+        raw.encode()
+    except UnicodeEncodeError:
+        raw = json.dumps(event)  # only escaped can a lone surrogate be kept
     except RecursionError:
         raw = None
     with suppress(TableUnavailable):  # the caller is told all the same

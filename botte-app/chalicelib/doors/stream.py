@@ -16,7 +16,7 @@ from typing import Any
 from .. import senders
 from ..aws import ConditionFailed, DynamoTable, pages
 from ..contract.message import FIELDS, is_id
-from ..contract.reading import Reading
+from ..contract.reading import Reading, read_leniently
 from ..contract.task import GROUP_PREFIX, InvalidTask, is_task, to_fields
 from ..errors import TableUnavailable
 from ..outbox.row import Key
@@ -125,7 +125,11 @@ def _read_item(item: Item, now: float) -> Reading:
         return senders.read_text(given, now=now)
     if "text" in unreadable:
         raise InvalidTask("Payload.text", "has a type that a message does not have")
-    message, mended = senders.read(given, now=now)
+    sent, label = given, {}
+    if isinstance(given, Mapping) and "SenderApp" in item:  # a label beside what was sent
+        sent = {name: given[name] for name in given if name != "sender_app"}
+        label = {"sender_app": given.get("sender_app")}
+    message, mended = read_leniently({**senders.to_fields(sent), **label}, now=now)
     return Reading(message, (*mended, *(name for name in unreadable if name in FIELDS)))
 
 

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from .. import senders
-from ..contract.message import MAX_MESSAGE_BYTES, Message, parse_json
+from ..contract.message import MAX_MESSAGE_BYTES, InvalidMessage, Message, parse_json
 from ..contract.reading import Reading
 from ..contract.task import GROUP_PREFIX
 from ..telegram.delivery import Progress
@@ -162,7 +162,10 @@ class Row:
         """The message, at a time (epoch seconds), as a queue door reads it. Raises InvalidMessage."""
         fields, mended = self._string("Message"), self.progress.mended
         if fields is None:
-            message, left_out = senders.read_text(self._string("RawBody") or "", now=now)
+            raw = self._string("RawBody") or ""
+            if len(raw.encode("utf-8", "replace")) > MAX_RAW_BYTES - 4:  # the bytes of a character
+                raise InvalidMessage("body", "was too large, and only its beginning is kept")
+            message, left_out = senders.read_text(raw, now=now)
             return Reading(message, tuple(dict.fromkeys((*left_out, *mended))))
         given = parse_json(fields, max_bytes=MAX_MESSAGE_BYTES)
         return Reading(Message.from_fields(given, now=now, ignore_unknown=True), mended)

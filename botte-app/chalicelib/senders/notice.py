@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..contract.escaping import escaped
-from ..contract.message import MAX_TEXT_BYTES, InvalidMessage, check_url, has_words, is_id
+from ..contract.message import MAX_TEXT_BYTES, InvalidMessage, check_url, clean, has_words, is_id
 
 MAX_TITLE_CHARACTERS = 200
 MAX_LINE_CHARACTERS = 500
@@ -104,7 +104,7 @@ def collapse_key(*names: str) -> str | None:
 
 
 def _escaped(text: str) -> str:
-    return escaped(text, "HTML")
+    return escaped(clean(text), "HTML")  # cleaned later, an escape sequence could take our own markup with it
 
 
 def _shortened(text: str, max_characters: int) -> str:

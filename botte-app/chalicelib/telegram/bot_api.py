@@ -50,12 +50,10 @@ _NOT_SENT = (
     urllib3.exceptions.SSLError,
     urllib3.exceptions.LocationValueError,
 )
-_MARKUP = (
-    *("can't parse entities", "can't parse caption entities", "can't parse message text"),
-    *("message text is empty", "text must be non-empty"),  # of markup around no words
-)
+_MARKUP = ("can't parse entities", "can't parse caption entities", "can't parse message text")
+_NO_WORDS = ("message text is empty", "text must be non-empty")  # of markup around nothing
 _THREAD = ("message thread not found", "message_thread_not_found", "topic_closed", "topic_deleted", "topic closed")
-# These come first: they quote the address, and what is wrong with it in the words for media.
+# These come before the others: they quote the address, and what is wrong with it in the words for media.
 _KEYBOARD = ("inline keyboard", "reply markup", "reply keyboard", "reply_markup_", "button_")
 _MEDIA = (
     "wrong file identifier/http url",
@@ -269,9 +267,11 @@ def _error(status: int, description: str, parameters: Mapping[str, Any], headers
     lowered = description.lower()
     if isinstance(parameters.get("migrate_to_chat_id"), int):
         return ChatMigrated(said, parameters["migrate_to_chat_id"])
+    if any(words in lowered for words in _MARKUP):
+        return MarkupRefused(said)
     if any(words in lowered for words in _KEYBOARD):
         return KeyboardRefused(said)
-    if any(words in lowered for words in _MARKUP):
+    if any(words in lowered for words in _NO_WORDS):
         return MarkupRefused(said)
     if any(words in lowered for words in _THREAD):
         return ThreadNotFound(said)
