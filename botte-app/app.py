@@ -11,7 +11,7 @@ from chalice import Chalice, Rate, Response
 from chalice.app import CloudWatchEvent, DynamoDBEvent, SQSEvent
 
 from chalicelib.aws import DynamoTable
-from chalicelib.doors import bodies, hook, http, webhook
+from chalicelib.doors import hook, http, webhook
 from chalicelib.doors.invoke import send_invoked
 from chalicelib.doors.queue import read_queue
 from chalicelib.doors.stream import Tasks
@@ -23,7 +23,6 @@ from chalicelib.telegram.bot_api import Telegram
 settings = Settings.from_environ()
 logging.getLogger("botte").setLevel(logging.INFO)
 app = Chalice(app_name="botte", configure_logs=False)
-app.api.binary_types += bodies.BINARY  # else API Gateway takes them for UTF-8
 parameters = Parameters(settings.parameters_path, settings.fetch_parameters, fetch_fresh=read_parameter_store)
 tasks = Tasks(DynamoTable(settings.task_table_name))
 outbox = Outbox(settings.outbox_table_name)

@@ -180,7 +180,7 @@ BODIES: Mapping[str, tuple[str | None, bytes, str]] = {
     "curl's own type": (FORM, BODY, SHOWN),
     "curl's own type, and blanks": (FORM, b'\xef\xbb\xbf\r\n {"a": "b=c&d"}', "cron\na: b=c&d"),
     "cloud event": ("application/cloudevents+json; charset=utf-8", BODY, SHOWN),
-    "bytes": ("application/octet-stream", BODY, SHOWN),
+    "bytes": ("text/plain; charset=binary", BODY, SHOWN),
     "SNS as it posts it": ("text/plain; charset=UTF-8", json.dumps(SNS).encode(), "Backup\nIt is done."),
     "form payload": (FORM, f"payload={quote(json.dumps(SNS))}".encode(), "Backup\nIt is done."),
     "form payload of a message": (FORM, b"payload=%7B%22text%22%3A+%22hi%22%7D", "hi"),

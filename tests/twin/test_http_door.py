@@ -22,7 +22,7 @@ TYPES = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data
 def echo_app() -> Chalice:
     """An app that answers what it was given."""
     app = Chalice(app_name="echo", configure_logs=False)
-    app.api.binary_types += ["text/plain"]  # as Botte's own app has it
+    app.api.binary_types += ["text/plain"]
 
     @app.route("/echo", methods=["POST"], content_types=TYPES)
     def echo() -> dict[str, Any]:

@@ -19,7 +19,6 @@ JSON, FORM, MULTIPART, TEXT = (
     "multipart/form-data",
     "text/plain",
 )
-BINARY = [MULTIPART, TEXT]  # their charset is their sender's choice
 _FLAGS = ("disable_notification", "protect_content")
 _NUMBERS = ("message_thread_id", "deliver_at")
 _OBJECTS = ("link_preview_options", "reply_markup")

@@ -22,7 +22,7 @@ from ..settings import Parameters
 from .bodies import FORM, JSON, MULTIPART, TEXT, Body, decode, query_fields, read_body, read_form
 from .http import Answer, HttpError, accept, answer, credentials, log_token, same_secret
 
-CONTENT_TYPES = [JSON, FORM, MULTIPART, TEXT, "application/cloudevents+json", "application/octet-stream"]
+CONTENT_TYPES = [JSON, FORM, MULTIPART, TEXT, "application/cloudevents+json"]
 _SIGNATURES = ("x-hub-signature-256", "sentry-hook-signature")
 _TOKENS = ("x-gitlab-token", "x-gotify-key")
 # Forms whose only value is JSON: of GitHub and old Slack tools, Discord's with files, and Uptime Kuma's.

@@ -316,7 +316,6 @@ _POST_HOOK: Json = {
             "multipart/form-data": {"schema": {"type": "object"}},
             "text/plain": {"schema": {"type": "string"}},
             "application/cloudevents+json": {"schema": {}},
-            "application/octet-stream": {"schema": {}},
         },
     },
     "responses": _SENT,
