@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chalice.deploy.validate import validate_route_content_types
 from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 
@@ -50,6 +51,11 @@ def test_it_has_the_routes_of_the_app_with_their_methods_and_types(doors: Doors)
     for path, method, operation in operations():
         if "requestBody" in operation:
             assert sorted(operation["requestBody"]["content"]) == sorted(routes[path, method].content_types)
+
+
+def test_chalice_deploys_routes_with_such_types(doors: Doors) -> None:
+    """It refuses a route whose types are bytes in part."""
+    validate_route_content_types(doors.app.routes, doors.app.api.binary_types)
 
 
 def test_it_has_the_fields_of_a_message() -> None:
