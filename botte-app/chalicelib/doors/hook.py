@@ -72,7 +72,7 @@ def _read(body: Body, headers: Mapping[str, str], query: Mapping[str, object], n
     value = _value(body)
     label = value.get("sender_app") if isinstance(value, Mapping) else None
     known = senders.recognise(value)
-    fields = known.fields if known else senders.to_fields(value, name)
+    fields = known.fields if known else senders.as_it_is(value, name)
     options = {option: query[option] for option in query if option not in _NO_OPTIONS}
     given = {**fields, **options, "sender_app": label or name}
     return read_leniently(given if given.get("id") is not None else {**given, "id": _id(headers, name, query)}, now=now)

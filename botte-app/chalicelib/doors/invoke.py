@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 from ..contract.message import Message
-from ..contract.reading import Reading
+from ..contract.reading import Reading, read_leniently
 from ..errors import IdReused, InvalidMessage, MessageInFlight, Refused, TableUnavailable, Unavailable
 from ..relay import Accepted, Delivered, Relay
-from ..senders import read, recognise
+from ..senders import recognise
 
 
 def send_invoked(relay: Relay, event: object, request_id: str, deadline: float) -> dict[str, Any]:
@@ -42,9 +42,10 @@ def _read(event: object, now: float) -> Reading:
     try:
         return Reading(Message.from_fields(event, now=now))
     except InvalidMessage:
-        if recognise(event) is None:  # only now, as it imports all senders
+        known = recognise(event)  # only now, as it imports all senders
+        if known is None:
             raise
-    return read(event, now=now)
+    return read_leniently(known.labelled, now=now)
 
 
 def _send(

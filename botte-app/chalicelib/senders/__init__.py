@@ -49,6 +49,11 @@ class Recognised(NamedTuple):
     sender: str
     fields: Fields
 
+    @property
+    def labelled(self) -> Fields:
+        """The fields, with the sender's name as the label."""
+        return {"sender_app": self.sender, **self.fields}
+
 
 def recognise(payload: object) -> Recognised | None:
     """What a JSON value is, if a sender knows it. A sender that breaks on a payload does not know it."""
@@ -87,20 +92,27 @@ def to_value(body: str) -> object:
     return {"text": value} if isinstance(value, str) else value
 
 
-def to_fields(given: object, title: str = "") -> Mapping[str, object]:
-    """The fields of a JSON value: a message as it is, what a sender knows, or else what shows the value as it is.
+def to_fields(given: object) -> Mapping[str, object]:
+    """The fields of a JSON value: a message as it is, what a sender knows, or else what shows the value as it is."""
+    recognised = None if _is_botte(given) else recognise(given)  # which imports all senders
+    return as_it_is(given) if recognised is None else recognised.labelled
+
+
+def as_it_is(given: object, title: str = "") -> Mapping[str, object]:
+    """The fields of a JSON value that no sender knows: a message as it is, or else what shows the value as it is.
 
     title: where it comes from, if that is known.
     """
-    is_botte = isinstance(given, Mapping) and given.keys() <= {*FIELDS, FORBIDDEN_FIELD}
-    recognised = None if is_botte else recognise(given)  # which imports all senders
-    if recognised is not None:
-        return {"sender_app": recognised.sender, **recognised.fields}
-    if not isinstance(given, Mapping) or not (is_botte or _is_message(given)):
+    if not isinstance(given, Mapping) or not (_is_botte(given) or _is_message(given)):
         return unknown.read(given, title) or {}
     if isinstance(given.get("text"), (bool, list, Mapping)):
         return {**given, "text": None, **(unknown.read(given["text"]) or {})}
     return given
+
+
+def _is_botte(given: object) -> bool:
+    """Whether an object has no fields but those of Botte's."""
+    return isinstance(given, Mapping) and given.keys() <= {*FIELDS, FORBIDDEN_FIELD}
 
 
 def _is_message(given: Mapping[str, object]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .notice import Fields, Notice
+from .notice import Fields, Notice, lines_or_details
 from .payload import Payload, part, text, texts
 from .unknown import named_values
 
@@ -12,8 +12,6 @@ _STATES = ("state", "status", "build-status", "lastStatus", "statusCode")
 _FAILED = ("FAILED", "FAILURE", "FAULT", "ERROR", "ABORTED", "TIMED_OUT", "EXPIRED")
 _DONE = ("SUCCEEDED", "SUCCESS", "COMPLETED")
 _SENTENCES = ("message", "description", "reason", "cause", "title", "summary")
-_MAX_FACTS = 4
-_MAX_FACT_CHARACTERS = 100
 
 
 def read(payload: Payload) -> Fields | None:
@@ -27,17 +25,17 @@ def read(payload: Payload) -> Fields | None:
     values = [(name, value) for name, value in named_values(detail) if name != state_name]
     sentences = [value for name, value in values if _is_sentence(name, value)]
     facts = [f"{name}: {value}" for name, value in values if not _is_sentence(name, value)]
-    is_short = 0 < len(facts) <= _MAX_FACTS and all(len(fact) <= _MAX_FACT_CHARACTERS for fact in facts)
-    known = " ".join(facts) if is_short else ""
+    lines, details = lines_or_details(facts)
+    known = " ".join(lines)
     resources = [arn for arn in texts(payload, "resources") if re.split("[/:]", arn)[-1] not in known]
     place = ", ".join(filter(None, (text(payload, name) for name in ("source", "account", "region"))))
     is_done = state.upper() in _DONE
     return Notice(
         mark="🟢" if is_done else "🔴" if state.upper() in _FAILED else "",
         title=": ".join(filter(None, (kind, state))),
-        lines=[*(facts if is_short else []), ", ".join(map(_short, resources)), place],
+        lines=[*lines, ", ".join(map(_short, resources)), place],
         body="\n\n".join(dict.fromkeys(sentences)),
-        details="" if is_short else "\n".join(facts),
+        details=details,
         is_quiet=is_done,
     ).to_fields()
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .commits import commit_lines, first_line
 from .notice import Fields, Notice, collapse_key
 from .payload import Payload, part, parts, text
 from .unknown import named_values
-
-MAX_COMMITS = 10
 
 # Marks and words of states and conclusions. One that is not known is not taken for a good one.
 _STATES = {
@@ -105,8 +104,7 @@ def _push(payload: Payload) -> Notice:
     else:
         verb = "force-pushed" if payload.get("forced") is True else "pushed"
         what = f"{verb} {count} commit{'' if count == '1' else 's'} to {where}"
-    lines = [f"{text(commit, 'id')[:7]} {_first_line(text(commit, 'message'))}" for commit in commits[:MAX_COMMITS]]
-    lines += ["…"] if len(commits) > MAX_COMMITS else []
+    lines = commit_lines(payload, 7)
     url = text(payload, "compare") or text(payload, "compare_url")
     return _event(payload, f"{_who(payload)} {what}", *lines, url=url)
 
@@ -127,7 +125,7 @@ def _run(payload: Payload, name: str, run: Payload) -> Notice:
     return _event(
         payload,
         f"{title or 'Workflow'}: {words or state.replace('_', ' ') or '?'}{f' on {branch}' if branch else ''}",
-        text(run, "display_title") or _first_line(text(run, "head_commit", "message")) or text(run, "output", "title"),
+        text(run, "display_title") or first_line(text(run, "head_commit", "message")) or text(run, "output", "title"),
         text(run, "description"),
         *(f"Failed: {text(step, 'name')}" for step in parts(run, "steps") if text(step, "conclusion") == "failure"),
         mark=mark,
@@ -229,7 +227,3 @@ def _values(thing: Payload) -> str:
 
 def _lowered(words: str) -> str:
     return words[:1].lower() + words[1:]
-
-
-def _first_line(words: str) -> str:
-    return words.partition("\n")[0]

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .commits import commit_lines, first_line
 from .notice import Fields, Notice, collapse_key
 from .payload import Payload, part, parts, text
 from .unknown import named_values
-
-MAX_COMMITS = 10
 
 # Marks and words of states. One that is not known is not taken for a good one.
 _STATES = {
@@ -94,8 +93,7 @@ def _push(payload: Payload) -> Notice:
     what = f"pushed {count} commit{'' if count == '1' else 's'} to {where}" if commits else f"pushed {where}"
     if after and not after.strip("0"):
         what = f"deleted {where}"
-    lines = [f"{text(commit, 'id')[:8]} {_first_line(text(commit, 'message'))}" for commit in commits[:MAX_COMMITS]]
-    lines += ["…"] if len(commits) > MAX_COMMITS else []
+    lines = commit_lines(payload, 8)
     page = text(payload, "project", "web_url")
     url = f"{page}/-/compare/{before}...{after}" if page and commits and before.strip("0") else ""
     return _event(payload, f"{_who(payload) or 'Somebody'} {what}", *lines, url=url)
@@ -122,7 +120,7 @@ def _run(payload: Payload) -> Notice:
     return _event(
         payload,
         f"{title}: {words or state.replace('_', ' ') or '?'}{f' on {ref}' if ref else ''}",
-        text(payload, "commit_title") or _first_line(text(payload, "commit", "message")),
+        text(payload, "commit_title") or first_line(text(payload, "commit", "message")),
         *(
             f"Failed: {': '.join(filter(None, (text(build, 'name'), _reason(build, 'failure_reason'))))}"
             for build in failed
@@ -173,7 +171,7 @@ def _note(payload: Payload) -> Notice:
     kind = next((name for name in ("merge_request", "issue", "snippet", "commit") if part(payload, name)), "")
     thing = part(payload, kind)
     number = text(thing, "id")[:8] if kind == "commit" else f"{_SIGNS.get(kind, '')}{text(thing, 'iid')}"
-    title = text(thing, "title") or _first_line(text(thing, "message"))
+    title = text(thing, "title") or first_line(text(thing, "message"))
     target = " ".join(filter(None, (kind.replace("_", " ") or "something", number)))
     words = f"{_who(payload) or 'Somebody'} {verb} {target}{f': {title}' if title else ''}"
     return _event(payload, words, body=text(note, "note"), url=text(note, "url"))
@@ -203,7 +201,3 @@ def _rest(payload: Payload) -> Notice:
 
 def _done(action: str) -> str:
     return _ACTIONS.get(action, action.replace("_", " "))
-
-
-def _first_line(words: str) -> str:
-    return words.partition("\n")[0]

@@ -16,6 +16,8 @@ MAX_LINE_CHARACTERS = 500
 MAX_LINES = 20
 MAX_ADDRESS_CHARACTERS = 100
 MAX_LABEL_CHARACTERS = 40
+MAX_FACTS = 4  # of a payload that are lines; of more, all are details
+MAX_FACT_CHARACTERS = 100
 MAX_FORMATTED_CHARACTERS = 30_000  # more than this is shown plainly, as a file
 
 Fields = dict[str, Any]
@@ -84,6 +86,12 @@ def _laid_out(head: str, lines: Sequence[str], body: str, details: str) -> str:
     """The words under their title, with an empty line between facts and what somebody wrote."""
     words = "\n\n".join(filter(None, ("\n".join(lines), body, details)))
     return "\n".join(filter(None, (head, words)))
+
+
+def lines_or_details(facts: Sequence[str]) -> tuple[Sequence[str], str]:
+    """Where facts belong: few and short ones are lines of a notice, others its details."""
+    is_short = len(facts) <= MAX_FACTS and all(len(fact) <= MAX_FACT_CHARACTERS for fact in facts)
+    return (facts, "") if is_short else ((), "\n".join(facts))
 
 
 def split_title(words: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .cards import told
-from .notice import Fields
+from .notice import Fields, lines_or_details
 from .payload import Payload, is_message, text
 from .unknown import named_values
 
@@ -20,8 +20,6 @@ _MARKS = {
     **dict.fromkeys(("warning", "warn", "degraded"), "🟡"),
     **dict.fromkeys(("ok", "success", "succeeded", "successful", "resolved", "recovered", "up", "healthy"), "🟢"),
 }
-_MAX_FACTS = 4
-_MAX_FACT_CHARACTERS = 100
 
 
 def read(payload: Payload) -> Fields | None:
@@ -42,11 +40,11 @@ def read(payload: Payload) -> Fields | None:
     shown = {title_name, words_name, level_name, link_name, *_LEFT_OUT}
     rest = named_values({name: value for name, value in payload.items() if str(name).lower() not in shown})
     facts = [f"{name}: {value}" for name, value in rest if value.strip() not in (title, words)]
-    is_short = len(facts) <= _MAX_FACTS and all(len(fact) <= _MAX_FACT_CHARACTERS for fact in facts)
+    lines, details = lines_or_details(facts)
     return replace(
         told(title, "" if words == title else words, mark=mark),
-        lines=facts if is_short else [],
-        details="" if is_short else "\n".join(facts),
+        lines=lines,
+        details=details,
         links=[("Open", values.get(link_name, ""))],
         is_quiet=mark == "🟢",
     ).to_fields()
