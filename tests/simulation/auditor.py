@@ -67,6 +67,8 @@ def _lost(evidence: Evidence) -> Iterator[str]:
     for message in evidence.messages.values():
         if message.fate == "foreign" and message.arrivals:
             yield f"{message.tag}: is not Botte's, and arrived"
+        if message.fate == "bad" and message.arrivals:
+            yield f"{message.tag}: cannot be delivered, and arrived"
         if message.fate == "foreign" or message.accepted_at is None or message.completed_at is not None:
             continue
         if not message.parked:
@@ -96,7 +98,10 @@ def _is_legitimate(evidence: Evidence, message: Message, reason: str) -> bool:
 def _false_answers(evidence: Evidence) -> Iterator[str]:
     for event in evidence.of("answered"):
         message = evidence.messages[event.facts["tag"]]
-        if message.fate == "bad" and event.facts["answer"] in (200, 202) and message.door != "async":
+        # While the parameters cannot be read, nobody knows which chats there are.
+        is_unknown = event.facts["answer"] == 202 and any("unknown chat" in reason for reason in message.parked)
+        is_taken = event.facts["answer"] in (200, 202) and message.door != "async" and not is_unknown
+        if message.fate == "bad" and is_taken:
             yield f"{message.tag}: cannot be delivered, and was answered {event.facts['answer']}"
         if event.facts["answer"] == 200 and (message.completed_at or event.at + 1) > event.at:
             yield f"{message.tag}: was answered 200 before it had arrived"

@@ -64,7 +64,7 @@ def _draw_submissions(random: Random, length: float, chats: Sequence[str]) -> li
             again = hostile.again(random, random.choice(sent), tag, at)
             sent += [again] if again else []
         elif chance < 0.18:
-            sent.append(hostile.bad(random, tag, at))
+            sent.append(hostile.odd(random, tag, at))
         else:
             sent.append(_draw_message(random, tag, at, chats))
     return sorted(sent, key=lambda each: each.at)

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
 
-from tests.simulation.submission import Door, Submission, text_of
+from tests.simulation.submission import Door, Fate, Submission, text_of
 
 HUGE = 300_000
 DOORS: Sequence[Door] = ("http", "sync", "async", "task", "queue", "fifo")
 
 
-def bad(random: Random, tag: str, at: float) -> Submission:
-    """Input that cannot be delivered, or is not Botte's at all."""
+def odd(random: Random, tag: str, at: float) -> Submission:
+    """Input that cannot be delivered, or only where nobody can mend it, or that is not Botte's at all."""
     words = {"text": text_of(tag)}
     wrong = [
         {**words, "parse_mode": "Word"},
+        {**words, "protect_content": "yes"},
         {"text": f"{tag}.1 {'x' * HUGE}"} if random.random() < 0.1 else {**words, "chat_id": 1},
         {**words, "chat": "nowhere"},
-        {**words, "deliver_at": "soon"},
         {"sender_app": tag},
     ]
     choice = random.randrange(9)
@@ -28,16 +29,16 @@ def bad(random: Random, tag: str, at: float) -> Submission:
         door = random.choice(DOORS)
         group = "a" if door == "fifo" else "tasks x" if door == "task" else None
         partition = "BOTTE_MESSAGE#x" if door == "task" else "BOTTE_MESSAGE"
-        return Submission(at, tag, door, wrong[choice], "bad", group=group, partition=partition, sort=tag)
+        fate: Fate = "good" if choice < 2 and door in ("task", "queue", "fifo") else "bad"
+        return Submission(at, tag, door, wrong[choice], fate, group=group, partition=partition, sort=tag)
     if choice == 5:
-        return Submission(at, tag, "queue", {}, "bad", body=f"{tag} is no JSON [")
+        return Submission(at, tag, "queue", words, body=f"{words['text']}, and no JSON [")
     if choice == 6:
         payload = {"M": {"text": {"B": tag.encode()}, "sender_app": {"S": tag}}}
         return Submission(at, tag, "task", {}, "bad", body=payload, sort=tag)
     if choice == 7:
-        return Submission(
-            at, tag, "task", {}, "bad", body={"L": [{"S": tag}]}, sort=tag, more={"Status": {"S": "SENT"}}
-        )
+        body = {"L": [{"S": words["text"]}]} if random.random() < 0.5 else {"S": json.dumps(words)}
+        return Submission(at, tag, "task", words, body=body, sort=tag, more={"Status": {"S": "SENT"}})
     more = {"TaskId": {"S": "OTHER"}, "UnsentSK": {"S": "!"}, "DueTs": {"N": "0"}}
     return Submission(at, tag, "task", words, "foreign", sort="!", partition="BOTTE_MESSAGE#x", more=more)
 
@@ -61,7 +62,7 @@ def foreign_attributes(random: Random) -> dict[str, Any]:
 
 def again(random: Random, known: Submission, tag: str, at: float) -> Submission | None:
     """A submission that has to do with an earlier one: its key or its id, with its words or with others."""
-    if known.fate != "good":
+    if known.fate != "good" or known.body is not None:
         return None
     at = random.choice((known.at + random.uniform(0.0, 2.0), at))
     is_other = random.random() < 0.4
