@@ -279,11 +279,15 @@ def fail(lease: Lease, progress: Progress, *, now: float, error: str) -> Change:
 def redrive(row: Row, *, now: float) -> Change:
     """Has a parked message sent again, in the lane of its chat, as soon as it is readable.
 
-    What was mended is tried anew, unless a part of it has arrived already.
+    What Telegram wanted mended is tried anew, unless a part of it has arrived already. That a field was left out when
+    the message was read stays noted: it has no such field.
     """
-    mends = _progress(row.progress) if row.progress.message_ids else {}
+    message, progress = _message(row, now), row.progress
+    if not progress.message_ids:
+        progress = Progress(mended=tuple(name for name in progress.mended if getattr(message, name, None) is None))
+    mends = _progress(progress)
     values = {
-        "Chat": _lane(row, now),
+        "Chat": message.chat if message else row.chat,
         "DueTs": now,
         "TurnTs": now,
         "Attempts": 0,
@@ -403,12 +407,12 @@ def _progress(progress: Progress) -> dict[str, object]:
     return kept
 
 
-def _lane(row: Row, now: float) -> str:
-    """The chat of the message in a row; bad input was parked without a look at it."""
+def _message(row: Row, now: float) -> Message | None:
+    """The message in a row; bad input may still be none."""
     try:
-        return row.read_message(now).message.chat
+        return row.read_message(now).message
     except InvalidMessage:
-        return row.chat
+        return None
 
 
 def _answer(answer: Mapping[str, object]) -> str:
