@@ -11,7 +11,22 @@ from typing import Any
 import pytest
 
 from chalicelib.contract.message import InvalidMessage
-from tests.doors import DOORS, LENIENT_DOORS, STRICT_DOORS, Clock, RelayDoors, Table, queue_record, texts
+from chalicelib.doors.queue import read_queue
+from chalicelib.errors import Refused, ThreadNotFound
+from chalicelib.outbox import states
+from chalicelib.outbox.table import Outbox
+from tests.conftest import NewRelay
+from tests.doors import (
+    DOORS,
+    LENIENT_DOORS,
+    STRICT_DOORS,
+    Clock,
+    RelayDoors,
+    Script,
+    Table,
+    queue_record,
+    texts,
+)
 from tools.dev.fake_telegram import FakeTelegram
 
 pytestmark = pytest.mark.outbox("memory")
@@ -299,6 +314,28 @@ def test_what_was_mended_is_still_known_when_the_message_is_redelivered(
     assert texts(telegram.messages) == ["look\n\nhttp://h/a.png"]
     assert logged(caplog, "mended") == [["photo", "protect_content"]]
     assert mended_in(table) == ["photo", "protect_content"]
+
+
+def test_what_was_mended_is_still_known_when_the_message_is_redriven(
+    new_relay: NewRelay,
+    relay_doors: RelayDoors,
+    telegram: FakeTelegram,
+    table: Table,
+    outbox: Outbox,
+    clock: Clock,
+) -> None:
+    """What was left out when it was read stays left out; what Telegram wanted mended is tried anew."""
+    body = json.dumps({"text": "look", "photo": "http://h/a.png", "message_thread_id": 7})
+    refusing = new_relay(sender=Script(clock, ThreadNotFound("no such thread"), Refused("403 blocked")))
+    refusing.take(read_queue([queue_record(body, "m1")]), deadline=clock() + 60)
+    assert mended_in(table) == ["photo", "message_thread_id"]
+    (parked,) = outbox.scan("FAILED")
+    outbox.apply(parked.key, states.redrive(parked, now=clock()))
+    assert mended_in(table) == ["photo"]
+    relay_doors.redeliver()
+    (sent,) = telegram.messages
+    assert (sent["text"], sent["message_thread_id"]) == ("look\n\nhttp://h/a.png", 7)
+    assert (table.statuses(), mended_in(table)) == ({"m1": "SENT"}, ["photo"])
 
 
 @pytest.mark.parametrize("door", LENIENT_DOORS)
