@@ -68,7 +68,7 @@ deploy-rehearsal: bootstrap ## Watch a stage from deploy to destroy, on this mac
 	@exec .venv/bin/python -m tools.rehearsal
 
 clean: ## Remove .venv, caches and build results
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 bootstrap:
