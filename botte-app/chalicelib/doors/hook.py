@@ -23,8 +23,8 @@ from .bodies import FORM, JSON, MULTIPART, TEXT, Body, decode, query_fields, rea
 from .http import Answer, HttpError, accept, answer, credentials, log_token, same_secret
 
 CONTENT_TYPES = [JSON, FORM, MULTIPART, TEXT, "application/cloudevents+json"]
-_SIGNATURES = ("x-hub-signature-256", "sentry-hook-signature")
-_TOKENS = ("x-gitlab-token", "x-gotify-key")
+SIGNATURE_HEADERS = ("x-hub-signature-256", "sentry-hook-signature")
+TOKEN_HEADERS = ("x-gitlab-token", "x-gotify-key")
 # Forms whose only value is JSON: of GitHub and old Slack tools, Discord's with files, and Uptime Kuma's.
 _JSON_FORMS = ({"payload"}, {"payload_json"}, {"data"})
 _NO_OPTIONS = ("text", "parse_mode")  # of the words, and those are in the body
@@ -47,8 +47,8 @@ def _post_hook(relay: Relay, parameters: Parameters, request: Any, name: str, no
 
 def _authenticate(parameters: Parameters, headers: Mapping[str, str], token: str, content: bytes) -> None:
     """A token as for /message; or a hook token: in its place, in the address, or as the secret of a signature."""
-    given = ["", token, *(headers.get(name, "") for name in _TOKENS)]
-    signatures = [headers.get(name, "").removeprefix("sha256=") for name in _SIGNATURES]
+    given = ["", token, *(headers.get(name, "") for name in TOKEN_HEADERS)]
+    signatures = [headers.get(name, "").removeprefix("sha256=") for name in SIGNATURE_HEADERS]
     try:
         given[0] = credentials(headers)
     except HttpError:
