@@ -68,9 +68,9 @@ def http_version() -> dict[str, str]:
 
 @app.route("/openapi.json", methods=["GET"])
 def http_openapi() -> dict[str, Any]:
-    from chalicelib.doors.openapi import document
+    from chalicelib.doors.openapi import get_document
 
-    return document(VERSION)
+    return get_document(app.current_request)
 
 
 @app.lambda_function(name="message")

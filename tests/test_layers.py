@@ -41,7 +41,7 @@ PURE = [
     *("contract/message", "contract/task", "contract/escaping", "contract/reading", "errors", "relay/ksuid"),
     *sorted(module for module in MODULES if module.startswith("senders/")),
     *("telegram/markup", "telegram/cutting", "telegram/rendering", "telegram/delivery"),
-    *("outbox/row", "outbox/states"),
+    *("outbox/row", "outbox/states", "doors/openapi", "doors/schemas"),
 ]
 SHIPPED = {"urllib3", "boto3", "botocore"}
 CONFIG = json.loads((APP_DIR / ".chalice" / "config.json").read_text())

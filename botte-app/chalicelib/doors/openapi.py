@@ -2,81 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..contract.message import (
-    MAX_BODY_BYTES,
-    MAX_BUTTON_CHARACTERS,
-    MAX_BUTTONS,
-    MAX_CHAT_CHARACTERS,
-    MAX_ID_CHARACTERS,
-    MAX_SENDER_APP_CHARACTERS,
-    MAX_THREAD_ID,
-    MAX_URL_CHARACTERS,
-    PARSE_MODES,
-)
+from ..contract.message import MAX_BODY_BYTES
+from ..settings import VERSION
+from . import schemas
+from .bodies import FORM, JSON, MULTIPART, TEXT
+from .schemas import FIELDS, STRING, WORDS, Json, object_of
 
-Json = dict[str, Any]
+_PATH = "/openapi.json"
 
 
-def document(version: str) -> Json:
-    """The whole document. version: of Botte."""
+def get_document(request: Any) -> Json:
+    """``GET /openapi.json``. request: Chalice's, of which the ``context`` is read: there the path has the stage."""
+    return document(VERSION, request.context["path"].removesuffix(_PATH) or "/")
+
+
+def document(version: str, server: str) -> Json:
+    """The whole document. version: of Botte. server: the path below which it is served."""
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Botte",
             "version": version,
-            "description": "Delivers messages to its owner's Telegram chat. Accepted means delivered.",
+            "description": "Delivers messages to its owner's Telegram chat. Accepted means delivered.\n\n"
+            'An error is `{"Code": ..., "Message": ...}`. What API Gateway answers by itself is `{"message": ...}`: '
+            "403 for a path that is not here, or a method that its path does not have.",
         },
-        "servers": [{"url": ".", "description": "Where this document is."}],
-        "security": [{"token": []}, {"bearer": []}, {"basic": []}],
+        "servers": [{"url": server}],
+        "security": [{name: []} for name in ("token", "bearer", "basic")],
         "paths": {
             "/message": {"post": _POST_MESSAGE},
             "/message/{id}": {"get": _GET_MESSAGE},
             "/hook/{name}": {"post": _POST_HOOK},
             "/telegram-webhook": {"post": _POST_UPDATE},
-            "/health": {"get": _open("health", "Whether it is there", {"status": {"const": "ok"}})},
-            "/version": {"get": _open("version", "The version of Botte", {"version": {"type": "string"}})},
-            "/openapi.json": {"get": _open("openapi", "This document", {"openapi": {"type": "string"}})},
+            "/health": {"get": _open("health", "Whether it is there", status="ok")},
+            "/version": {"get": _open("version", "The version of Botte", version=version)},
+            _PATH: {"get": _open("openapi", "This document", openapi="3.1.0")},
         },
         "components": {
-            "securitySchemes": {
-                "token": _api_key("header", "Authorization", "The API token alone."),
-                "bearer": {"type": "http", "scheme": "bearer"},
-                "basic": {"type": "http", "scheme": "basic", "description": "Any name; the password is the token."},
-                "hookToken": _api_key("query", "token", "A hook token, which opens /hook only."),
-                "gitlabToken": _api_key("header", "X-Gitlab-Token", "A hook token."),
-                "githubSignature": _api_key(
-                    "header", "X-Hub-Signature-256", "sha256= and the HMAC of the body, with a hook token as its key."
-                ),
-                "sentrySignature": _api_key(
-                    "header", "Sentry-Hook-Signature", "The HMAC-SHA256 of the body, with a hook token as its key."
-                ),
-                "webhookSecret": _api_key("header", "X-Telegram-Bot-Api-Secret-Token", "The webhook secret."),
-            },
+            "securitySchemes": _SECURITY_SCHEMES,
             "schemas": {
-                "Message": _MESSAGE,
-                "Form": _FORM,
-                "Delivered": _DELIVERED,
-                "Accepted": _ACCEPTED,
-                "Status": _STATUS,
-                "Error": _ERROR,
+                "Message": schemas.MESSAGE,
+                "Form": schemas.FORM,
+                "Delivered": schemas.DELIVERED,
+                "Accepted": schemas.ACCEPTED,
+                "Status": schemas.STATUS,
+                "Error": schemas.ERROR,
+                "GatewayError": schemas.GATEWAY_ERROR,
             },
         },
     }
 
 
-def _api_key(place: str, name: str, description: str) -> Json:
-    return {"type": "apiKey", "in": place, "name": name, "description": description}
-
-
-def _object(properties: Mapping[str, Json], required: tuple[str, ...] | None = None, **more: object) -> Json:
+def _open(name: str, summary: str, **example: str) -> Json:
+    """An operation that needs no token, and an example of its answer."""
+    answer = {"description": summary, "content": _json(object_of(dict.fromkeys(example, STRING)), example=example)}
     return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": [*(properties if required is None else required)],
-        **more,
+        "operationId": name,
+        "summary": summary,
+        "security": [],
+        "responses": {"200": answer, **_errors("415", "429")},
     }
 
 
@@ -85,190 +72,150 @@ def _ref(name: str) -> Json:
 
 
 def _json(schema: Json, **more: object) -> Json:
-    return {"application/json": {"schema": schema, **more}}
+    return {JSON: {"schema": schema, **more}}
 
 
-def _error(description: str, code: str, message: str, **headers: str) -> Json:
+def _api_key(place: str, name: str, description: str) -> Json:
+    return {"type": "apiKey", "in": place, "name": name, "description": description}
+
+
+def _header(description: str, **more: str) -> Json:
+    return {"description": description, "required": True, "schema": {**STRING, **more}}
+
+
+def _parameter(place: str, name: str, schema: Mapping[str, object], description: str) -> Json:
+    own = {key: value for key, value in schema.items() if key != "description"}
+    return {"name": name, "in": place, "description": description, "schema": own, "required": place == "path"}
+
+
+def _query(*names: str) -> Iterable[Json]:
+    """Fields of a message as parameters."""
+    return (_parameter("query", name, FIELDS[name], FIELDS[name]["description"]) for name in names)
+
+
+def _error(description: str, code: str, message: str, **headers: Json) -> Json:
     shown = {"Code": code, "Message": message}
     answer: Json = {"description": description, "content": _json(_ref("Error"), example=shown)}
-    if headers:
-        answer["headers"] = {
-            name.replace("_", "-"): {"description": said, "required": True, "schema": {"type": "string"}}
-            for name, said in headers.items()
-        }
-    return answer
+    return {**answer, "headers": headers} if headers else answer
 
 
-def _open(name: str, summary: str, properties: Mapping[str, Json]) -> Json:
-    """An operation that needs no token."""
-    answer = {"description": summary, "content": _json(_object(properties))}
-    return {"operationId": name, "summary": summary, "security": [], "responses": {"200": answer}}
+def _errors(*statuses: str) -> dict[str, Json]:
+    return {status: _ERRORS[status] for status in statuses}
 
 
-_BUTTON = _object(
-    {
-        "text": {"type": "string", "minLength": 1, "maxLength": MAX_BUTTON_CHARACTERS},
-        "url": {"type": "string", "maxLength": MAX_URL_CHARACTERS, "pattern": "^https?://[^ @]+$"},
-    },
-    additionalProperties=False,
-)
-_MEDIA: Json = {"type": ["string", "null"], "maxLength": MAX_URL_CHARACTERS, "pattern": "^https://[^ @]+$"}
-_FLAG: Json = {"type": ["boolean", "null"]}
-_PROPERTIES: Mapping[str, Json] = {
-    "text": {
-        "type": ["string", "null"],
-        "description": "The words, at most 256 KiB. Longer than 4096 they are split, longer than ten parts a file. "
-        "May be left out with a photo or a document.",
-        "examples": ["Backup done"],
-    },
-    "sender_app": {
-        "description": f"Who sends, for the logs; cut to {MAX_SENDER_APP_CHARACTERS} characters, and never refused.",
-        "examples": ["backup"],
-    },
-    "id": {
-        "type": ["string", "null"],
-        "pattern": f"^[!-~]{{1,{MAX_ID_CHARACTERS}}}$",
-        "description": "Idempotency key: the same id is delivered once.",
-    },
-    "chat": {
-        "type": ["string", "null"],
-        "minLength": 1,
-        "maxLength": MAX_CHAT_CHARACTERS,
-        "description": "The name of a configured chat.",
-        "default": "default",
-    },
-    "parse_mode": {
-        "type": ["string", "null"],
-        "pattern": "^(?i:" + "|".join(PARSE_MODES) + ")$",
-        "description": f"{' or '.join(PARSE_MODES)}, in any case. Markup that Telegram refuses goes as plain text.",
-        "examples": list(PARSE_MODES),
-    },
-    "disable_notification": {**_FLAG, "description": "No sound."},
-    "protect_content": {**_FLAG, "description": "Neither forwarded nor saved."},
-    "message_thread_id": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_THREAD_ID},
-    "link_preview_options": {
-        "type": ["object", "null"],
-        "properties": {
-            "is_disabled": {"type": "boolean"},
-            "url": _BUTTON["properties"]["url"],
-            "prefer_small_media": {"type": "boolean"},
-            "prefer_large_media": {"type": "boolean"},
-            "show_above_text": {"type": "boolean"},
-        },
-        "additionalProperties": False,
-    },
-    "reply_markup": {
-        "type": ["object", "null"],
-        "properties": {
-            "inline_keyboard": {
-                "type": "array",
-                "minItems": 1,
-                "description": f"Rows of buttons, {MAX_BUTTONS} in all.",
-                "items": {"type": "array", "minItems": 1, "items": _BUTTON},
-            }
-        },
-        "required": ["inline_keyboard"],
-        "additionalProperties": False,
-    },
-    "photo": {**_MEDIA, "description": "A public https URL, for Telegram to fetch; the text is its caption."},
-    "document": {**_MEDIA, "description": "As photo; not both."},
-    "deliver_at": {
-        "type": ["integer", "null"],
-        "minimum": 0,
-        "description": "Not before this time, in epoch seconds, at most 30 days ahead.",
-    },
-}
-_MESSAGE = _object(
-    _PROPERTIES,
-    (),
-    additionalProperties=False,
-    anyOf=[{"required": [name], "properties": {name: {"type": "string"}}} for name in ("text", "photo", "document")],
-    examples=[{"text": "Backup done", "sender_app": "backup"}],
-)
-_TEXT: Json = {"type": "string"}
-_IN_FORM: Mapping[str, Json] = {
-    "boolean": {"enum": ["true", "false", "1", "0"]},
-    "integer": {"type": "string", "pattern": "^[0-9]{1,18}$"},
-    "object": {"type": "string", "contentMediaType": "application/json"},
-}
-_FORM = _object(
-    {name: _IN_FORM.get(each.get("type", [""])[0], _TEXT) for name, each in _PROPERTIES.items()},
-    (),
-    additionalProperties=False,
-    anyOf=[{"required": [name]} for name in ("text", "photo", "document")],
-    description="The fields of a message, as texts.",
-    examples=[{"text": "Backup done", "disable_notification": "true"}],
-)
-_DELIVERED = _object(
-    {
-        "message_id": {"type": "integer", "minimum": 1},
-        "message_ids": {"type": "array", "items": {"type": "integer"}, "description": "Where the text was split."},
-        "botte": _object(
-            {"mended": {"type": "array", "items": {"type": "string"}, "description": "The fields that were changed."}}
-        ),
-    },
-    ("message_id",),
-    description="Telegram's Message, as it came: https://core.telegram.org/bots/api#message",
-    examples=[{"message_id": 42, "date": 1795803911, "chat": {"id": 12345678, "type": "private"}, "text": "Hello"}],
-)
-_ACCEPTED = _object({"status": {"const": "accepted"}, "id": {"type": "string"}})
-_STATUS = _object(
-    {
-        "id": {"type": "string"},
-        "status": {"enum": ["PENDING", "SENDING", "SENT", "FAILED"]},
-        "attempts": {"type": "integer", "minimum": 0},
-        "message_ids": {"type": "array", "items": {"type": "integer"}},
-        "last_error": {"type": ["string", "null"]},
-        "due_at": {"type": ["number", "null"], "description": "When it is due, in epoch seconds."},
-    }
-)
-_ERROR = _object({"Code": {"type": "string"}, "Message": {"type": "string"}})
-
-_SENT: Json = {
-    "200": {"description": "Delivered.", "content": _json(_ref("Delivered"))},
-    "202": {
-        "description": "Kept, as Telegram cannot take it now; it will be delivered.",
-        "content": _json(_ref("Accepted"), example={"status": "accepted", "id": "34sVCw69dftbK1MSWtRkv6T8vGp"}),
-        "headers": {"Location": {"required": True, "schema": {"type": "string", "pattern": "^/message/"}}},
-    },
+_RETRY_AFTER = {"Retry-After": _header("In seconds.", pattern="^[0-9]+$")}
+_ERRORS: Mapping[str, Json] = {
     "400": _error("The message is at fault.", "BadRequestError", "parse_mode: must be one of HTML, MarkdownV2"),
     "401": _error("No token.", "UnauthorizedError", "the Authorization header has no API token"),
-    "403": _error("A token that is not valid, or a raw chat_id.", "ForbiddenError", "the API token is not valid"),
+    "403": _error(
+        "A token that is not valid, or a raw chat_id.",
+        "ForbiddenError",
+        "the API token in the Authorization header is not valid",
+    ),
+    "404": _error("Nothing is known of it.", "NotFoundError", "no message is kept under this id"),
     "409": _error(
         "The id is being sent right now.",
         "ConflictError",
         "id: a message with this id is being sent right now",
-        Retry_After="seconds",
+        **_RETRY_AFTER,
     ),
-    "413": _error(f"Over {MAX_BODY_BYTES:,} bytes.", "PayloadTooLargeError", "body: at most 262,144 bytes are taken"),
+    "413": {
+        "description": f"Over {MAX_BODY_BYTES:,} bytes; API Gateway answers by itself from 10 MB on.",
+        "content": _json(
+            {"anyOf": [_ref("Error"), _ref("GatewayError")]},
+            example={"Code": "PayloadTooLargeError", "Message": f"body: at most {MAX_BODY_BYTES:,} bytes are taken"},
+        ),
+    },
     "415": _error("Compressed, or of another type.", "UnsupportedMediaType", "Unsupported media type: text/xml"),
-    "422": _error("The id is another message's.", "UnprocessableEntityError", "id: names another message already"),
-    "502": _error("Telegram refused it for good.", "BadGatewayError", "Telegram refused the message: 403 Forbidden"),
+    "422": _error(
+        "The id is another message's.",
+        "UnprocessableEntityError",
+        "id: names another message already: a new message needs a new id",
+    ),
+    "429": {
+        "description": "Too many at once, for API Gateway.",
+        "content": _json(_ref("GatewayError"), example={"message": "Too Many Requests"}),
+    },
+    "502": _error(
+        "Telegram refused it for good.",
+        "BadGatewayError",
+        "Telegram refused the message: 403 Forbidden: bot was blocked by the user",
+    ),
     "503": _error(
         "Nothing was accepted: send it again.",
         "ServiceUnavailableError",
         "nothing was accepted: Telegram cannot be reached",
-        Retry_After="seconds",
+        **_RETRY_AFTER,
     ),
 }
-_KEY: Json = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "description": "The id of the message.",
-    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{MAX_ID_CHARACTERS}}}$"},
+_SENT: Mapping[str, Json] = {
+    "200": {
+        "description": "Delivered.",
+        "content": _json(
+            _ref("Delivered"),
+            example={
+                "message_id": 42,
+                "from": {"id": 1234567890, "is_bot": True, "first_name": "Botte", "username": "botte_bot"},
+                "chat": {"id": 12345678, "first_name": "You", "type": "private"},
+                "date": 1735689600,
+                "text": "Backup done",
+            },
+        ),
+    },
+    "202": {
+        "description": "Kept, as it has to wait: for Telegram, or for its time. It will be delivered.",
+        "content": _json(_ref("Accepted"), example={"status": "accepted", "id": "34sVCw69dftbK1MSWtRkv6T8vGp"}),
+        "headers": {"Location": _header("Where its state is, below the server's address.", pattern="^/message/")},
+        "links": {"state": {"operationId": "getMessage", "parameters": {"id": "$response.body#/id"}}},
+    },
+    **_errors("400", "401", "403", "409", "413", "415", "422", "429", "502", "503"),
 }
+_SECURITY_SCHEMES = {
+    "token": _api_key("header", "Authorization", "The API token alone."),
+    "bearer": {"type": "http", "scheme": "bearer", "description": "The API token."},
+    "basic": {"type": "http", "scheme": "basic", "description": "Any name; the password is the API token."},
+    "hookToken": _api_key("query", "token", "A hook token. It may be in the place of an API token, too."),
+    "gitlabToken": _api_key("header", "X-Gitlab-Token", "A hook token."),
+    "gotifyKey": _api_key("header", "X-Gotify-Key", "A hook token."),
+    "githubSignature": _api_key(
+        "header", "X-Hub-Signature-256", "sha256= and the HMAC-SHA256 of the body, with a hook token as its key."
+    ),
+    "sentrySignature": _api_key(
+        "header", "Sentry-Hook-Signature", "The HMAC-SHA256 of the body, with a hook token as its key."
+    ),
+    "webhookSecret": _api_key("header", "X-Telegram-Bot-Api-Secret-Token", "The webhook secret."),
+}
+
+_EXAMPLES = {
+    "words": {"value": {"text": "Backup done", "sender_app": "backup"}},
+    "markup": {
+        "value": {
+            "text": "<b>Disk</b> 91 % full",
+            "parse_mode": "HTML",
+            "link_preview_options": {"is_disabled": True},
+            "reply_markup": {"inline_keyboard": [[{"text": "Graph", "url": "https://example.org/disk"}]]},
+        }
+    },
+    "photo": {"value": {"photo": "https://example.org/disk.png", "text": "The disk, this week"}},
+}
+_FORM = {"schema": _ref("Form"), "example": {"text": "Backup done", "disable_notification": True}}
 _POST_MESSAGE: Json = {
     "operationId": "postMessage",
     "summary": "Send a message",
-    "description": "The fields are JSON, or a form. With text/plain the body is the text. Fields may be in the query.",
-    "parameters": [_KEY],
+    "description": "The body is the message in JSON, which may be called a form, as curl does by itself; or a form; "
+    "or, as text/plain, the words alone. It is UTF-8, and not compressed. A field is in the body or in the query.",
+    "parameters": [
+        _parameter("header", "Idempotency-Key", FIELDS["id"], "The id of the message."),
+        *_query("sender_app", "chat", "parse_mode", "disable_notification", "protect_content"),
+        *_query("message_thread_id", "deliver_at"),
+    ],
     "requestBody": {
         "required": True,
         "content": {
-            **_json(_ref("Message")),
-            "application/x-www-form-urlencoded": {"schema": _ref("Form")},
-            "multipart/form-data": {"schema": _ref("Form")},
-            "text/plain": {"schema": {"type": "string", "minLength": 1}, "example": "Backup done"},
+            **_json(_ref("Message"), examples=_EXAMPLES),
+            FORM: _FORM,
+            MULTIPART: _FORM,
+            TEXT: {"schema": WORDS, "example": "Backup done"},
         },
     },
     "responses": _SENT,
@@ -276,57 +223,73 @@ _POST_MESSAGE: Json = {
 _GET_MESSAGE: Json = {
     "operationId": "getMessage",
     "summary": "What became of a message that was kept, or that had an id",
-    "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}],
+    "parameters": [_parameter("path", "id", {**STRING, "minLength": 1}, "As it was given, or as the 202 tells it.")],
     "responses": {
-        "200": {"description": "It is known.", "content": _json(_ref("Status"))},
-        "401": _SENT["401"],
-        "403": _SENT["403"],
-        "404": _error("It is not.", "NotFoundError", "no message is kept under this id"),
-        "503": _SENT["503"],
+        "200": {
+            "description": "It is known.",
+            "content": _json(
+                _ref("Status"),
+                example={
+                    "id": "34sVCw69dftbK1MSWtRkv6T8vGp",
+                    "status": "PENDING",
+                    "attempts": 1,
+                    "message_ids": [],
+                    "last_error": "Telegram cannot be reached",
+                    "due_at": 1735689600.5,
+                },
+            ),
+        },
+        **_errors("401", "403", "404", "415", "429", "503"),
     },
 }
+_ANY: Json = {"type": ["object", "array", "string", "number", "boolean"]}
 _POST_HOOK: Json = {
     "operationId": "postHook",
     "summary": "Whatever another tool sends, recognised by its shape or shown as it is",
-    "security": [
-        {name: []}
-        for name in ("token", "bearer", "basic", "hookToken", "gitlabToken", "githubSignature", "sentrySignature")
-    ],
+    "description": "Refused are only a body that shows nothing, a chat that is not configured, and a raw chat_id; an "
+    "option that cannot be read is left out.",
+    "security": [{name: []} for name in _SECURITY_SCHEMES if name != "webhookSecret"],
     "parameters": [
-        {
-            "name": "name",
-            "in": "path",
-            "required": True,
-            "description": "Who sends: the label in the logs.",
-            "schema": {"type": "string", "minLength": 1},
-        },
-        _KEY,
-        {
-            "name": "chat",
-            "in": "query",
-            "description": "As any field of a message.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CHAT_CHARACTERS},
-        },
+        _parameter("path", "name", {**STRING, "minLength": 1}, "Who sends: the label in the logs."),
+        _parameter("header", "Idempotency-Key", STRING, "The id of the message, if it can be one."),
+        _parameter("header", "X-Amz-Sns-Message-Id", STRING, "SNS's: its id is made of it."),
+        *_query("chat", "disable_notification", "protect_content", "message_thread_id", "deliver_at"),
     ],
     "requestBody": {
         "required": True,
         "content": {
-            **_json({}, example={"order": 4711, "reason": "no stock"}),
-            "application/x-www-form-urlencoded": {"schema": {"type": "object"}},
-            "multipart/form-data": {"schema": {"type": "object"}},
-            "text/plain": {"schema": {"type": "string"}},
-            "application/cloudevents+json": {"schema": {}},
+            **_json(_ANY, example={"order": 4711, "reason": "no stock"}),
+            "application/cloudevents+json": {"schema": _ANY, "example": {"type": "order", "data": {"order": 4711}}},
+            FORM: {"schema": object_of({}), "example": {"order": "4711"}},
+            MULTIPART: {"schema": object_of({}), "example": {"order": "4711"}},
+            TEXT: {"schema": STRING, "example": "Backup done"},
         },
     },
-    "responses": _SENT,
+    "responses": {
+        **_SENT,
+        "401": _error("No token.", "UnauthorizedError", "neither the Authorization header nor ?token= has a token"),
+        "403": _error(
+            "A token or a signature that is not valid, or a raw chat_id.",
+            "ForbiddenError",
+            "the token, or the signature, is not valid",
+        ),
+    },
 }
 _POST_UPDATE: Json = {
     "operationId": "postUpdate",
     "summary": "For Telegram: an update of the bot",
     "security": [{"webhookSecret": []}],
-    "requestBody": {"required": True, "content": _json({"type": "object"})},
+    "requestBody": {
+        "description": "Telegram's Update: https://core.telegram.org/bots/api#update; anything else is ignored.",
+        "content": _json(
+            {},
+            example={"update_id": 1, "message": {"message_id": 7, "chat": {"id": 12345678}, "text": "/status"}},
+        ),
+    },
     "responses": {
-        "200": {"description": "Handled, or of no concern.", "content": _json({"type": "object"})},
-        **{status: _SENT[status] for status in ("401", "403", "415", "503")},
+        "200": {"description": "Handled, or of no concern.", "content": _json(object_of({}), example={})},
+        "401": _error("No secret.", "UnauthorizedError", "the webhook secret is missing"),
+        "403": _error("A secret that is not valid.", "ForbiddenError", "the webhook secret is not valid"),
+        **_errors("413", "415", "429", "503"),
     },
 }
