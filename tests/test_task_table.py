@@ -94,11 +94,7 @@ LIMIT = 400 * 1024
 LARGE: dict[str, dict[str, Any]] = {
     "foreign attribute": {"text": {"S": "big"}, "x": {"S": "x" * (LIMIT - 300)}},
     "no message": {"words": {"S": "x" * (LIMIT - 300)}},
-    "no message of quotes": {"words": {"S": '"' * (LIMIT - 300)}},
-    "no words": {"text": {"S": " " * (LIMIT - 300)}},
     "raw": {"text": {"B": "YQ=="}, "x": {"S": "x" * (LIMIT - 300)}},
-    "raw of two bytes": {"text": {"B": "YQ=="}, "x": {"S": "é" * (LIMIT // 2 - 200)}},
-    "raw of escapes": {"text": {"B": "YQ=="}, "x": {"S": "\x01" * (LIMIT - 300)}},
     "raw of quotes": {"text": {"B": "YQ=="}, "x": {"S": '"' * (LIMIT - 300)}},
     "binary": {"text": {"S": "big"}, "x": {"B": "eHh4" * (LIMIT // 4 - 100)}},
     "deep": {"text": {"B": "YQ=="}, "x": {"L": [{"L": [{"S": "x" * 1000}] * 300}]}},
@@ -128,10 +124,7 @@ LARGE: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(
     ("partition_key", "payload"),
     [pytest.param("BOTTE_MESSAGE#big", payload, id=name) for name, payload in LARGE.items()]
-    + [
-        pytest.param("BOTTE_MESSAGE#g", LARGE[name], id=f"{name}, in a group")
-        for name in ("foreign attribute", "raw of quotes", "id", "buttons")
-    ],
+    + [pytest.param("BOTTE_MESSAGE#g", LARGE[name], id=f"{name}, in a group") for name in ("raw of quotes", "buttons")],
 )
 def test_an_item_near_the_limit_of_a_row_is_sent_once_or_parked_and_holds_up_nobody(
     doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock, partition_key: str, payload: Any

@@ -15,7 +15,7 @@ from tests.simulation.drawing import draw
 from tests.simulation.runs import judge
 from tests.simulation.world import play
 
-HISTORIES = 100
+HISTORIES = 60
 CHUNK = 15
 
 

@@ -104,23 +104,11 @@ def without_ports(text: str) -> str:
     return re.sub(r"127\.0\.0\.1:[0-9]+", "127.0.0.1", text)
 
 
-def test_what_is_typed_is_answered_in_the_chat_and_sigterm_ends_it_with_status_0_and_nothing_is_left(
+def test_every_line_that_it_prints_can_be_pasted_what_is_typed_is_answered_and_sigterm_leaves_nothing(
     start_twin: StartTwin,
 ) -> None:
     twin = start_twin()
     assert len(twin.ports) == 3
-    url = twin.url("inbox page:")
-    requests.post(f"{url}/inbox/updates", json={"text": "/echo hello"}, timeout=30).raise_for_status()
-    assert [message["text"] for message in wait_for_messages(url, 1)] == ["hello"]
-    status, out, err = twin.end(signal.SIGTERM)
-    assert status == 0
-    assert out.splitlines()[-1] == "Botte has stopped"
-    assert "Traceback" not in err
-    assert_nothing_is_left(twin)
-
-
-def test_every_line_that_it_prints_can_be_pasted_and_delivers_a_message(start_twin: StartTwin) -> None:
-    twin = start_twin()
     commands = [line.strip() for line in twin.printed.splitlines() if re.match("  (curl|export|echo|.*aws) ", line)]
     assert len(commands) == 6
     readme = without_ports((ROOT / "README.md").read_text())
@@ -134,18 +122,24 @@ def test_every_line_that_it_prints_can_be_pasted_and_delivers_a_message(start_tw
     assert texts.count("Hello World") == 4
     assert any("no stock" in text for text in texts)
     assert set(requests.get(f"{url}/inbox/status", timeout=30).json()) == {"sent", "pending", "failed"}
-    assert twin.end(signal.SIGINT)[0] == 0
+    requests.post(f"{url}/inbox/updates", json={"text": "/echo typed"}, timeout=30).raise_for_status()
+    assert [message["text"] for message in wait_for_messages(url, 6)][5:] == ["typed"]
+    status, out, err = twin.end(signal.SIGTERM)
+    assert status == 0
+    assert out.splitlines()[-1] == "Botte has stopped"
+    assert "Traceback" not in err
     assert_nothing_is_left(twin)
 
 
-def test_a_signal_during_the_start_ends_it_at_once() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_during_the_start_ends_it_at_once(number: signal.Signals) -> None:
     code = "from tools.dev.stopping import *; StopSignals('Bye'); print('Starting', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "Starting\n"
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         assert process.wait(30) == 0
         assert process.stdout.read() == "Bye\n"
 
@@ -179,5 +173,5 @@ def test_the_embedded_aws_runs_alone(start_twin: StartTwin) -> None:
     )
     chats = client.get_parameter(Name="/botte/local/telegram-chats")["Parameter"]["Value"]
     assert json.loads(chats) == {"default": 7}
-    assert aws.end(signal.SIGHUP)[0] == 0
+    assert aws.end(signal.SIGINT)[0] == 0
     assert_nothing_is_left(aws)
