@@ -82,7 +82,6 @@ def test_a_discarded_message_is_gone_and_its_id_is_free(
     assert doors.get(f"/message/{id}").status_code == 404
     assert id not in parked.statuses()
     assert set(parked.row(id)) == {"PK", "SK", "ExpirationTs"}
-    assert run("discard", "--id", id) == 1
     assert doors.post({"text": "another", "id": id}).status_code == 200
     assert texts(telegram.messages) == ["another"]
 
@@ -108,8 +107,6 @@ def test_all_that_cannot_be_sent_is_shown_and_discarded_when_its_owner_says_yes(
     assert [WHY_BAD in line or WHY_STRAY in line for line in lines] == [True, True]
     assert count == "2 messages are discarded on local"
     assert parked.statuses() == {"good": "FAILED"}
-    assert run("discard", "--yes") == 0
-    assert capsys.readouterr().out == "0 messages are discarded on local\n"
 
 
 def test_without_a_yes_nothing_is_discarded(
