@@ -60,13 +60,9 @@ for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
         signal.signal(number, handler)
 
 
-# What is imported and collected stays to the end: a tenth of the suite would go into looking through it for garbage.
-gc.disable()
-
-
 def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: nobody looks through it for garbage, which takes time."""
     gc.freeze()
-    gc.enable()
 
 
 class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # it has no types

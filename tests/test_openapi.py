@@ -11,6 +11,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import pytest
@@ -22,8 +23,9 @@ from openapi_spec_validator import validate
 from chalicelib.contract.message import FIELDS, MAX_BODY_BYTES, PARSE_MODES, InvalidMessage, Message
 from chalicelib.doors import bodies, hook
 from chalicelib.doors.http import Answer, answer
-from chalicelib.doors.openapi import document
+from chalicelib.doors.openapi import document, get_document
 from chalicelib.errors import BotteError, IdReused, MessageInFlight, Refused, Unavailable
+from chalicelib.outbox.states import EVENTS
 from chalicelib.settings import VERSION
 from tests.conftest import WEBHOOK_SECRET
 from tests.doors import APP_DIR, TOKEN, Doors, event
@@ -111,6 +113,7 @@ def test_it_has_the_fields_of_a_message() -> None:
     assert tuple(SCHEMAS["Form"]["properties"]) == FIELDS
 
 
+BUTTON = [{"text": "Open", "url": "https://example.org"}]
 KEYBOARD = {"inline_keyboard": [[{"text": "Open", "url": "https://example.org/@a?b#c"}], []]}
 
 
@@ -132,6 +135,7 @@ KEYBOARD = {"inline_keyboard": [[{"text": "Open", "url": "https://example.org/@a
         ("link_preview_options", {}, {"is_disabled": None}),
         ("reply_markup", KEYBOARD, {"inline_keyboard": [[], []]}),
         ("reply_markup", KEYBOARD, {"inline_keyboard": [[{"text": "Open"}]]}),
+        ("reply_markup", {"inline_keyboard": [BUTTON * 100]}, {"inline_keyboard": [BUTTON * 101]}),
         ("reply_markup", KEYBOARD, {"inline_keyboard": [[{"text": "a" * 257, "url": "https://example.org"}]]}),
         *(("parse_mode", mode.swapcase(), mode + "x") for mode in PARSE_MODES),
     ],
@@ -329,14 +333,56 @@ def test_it_has_each_error_that_the_door_can_answer(error: BotteError | InvalidM
         assert set(told.get("headers", {})) == set(given.headers)
 
 
-def test_it_has_no_status_that_is_never_answered() -> None:
-    """429 is API Gateway's."""
-    raised = {answer_to(error).status_code for error in ERRORS}
-    posts = {str(status) for status in raised | {case[0] for case in CASES} | {429}}
-    assert set(DOCUMENT["paths"]["/message"]["post"]["responses"]) == posts
-    assert set(DOCUMENT["paths"]["/hook/{name}"]["post"]["responses"]) == posts
-    gets = {str(case[0]) for case in GET_CASES} | {"429", "503"}
-    assert set(DOCUMENT["paths"]["/message/{id}"]["get"]["responses"]) == gets
+def test_it_has_the_statuses_that_are_answered_and_no_other() -> None:
+    raised = {str(answer_to(error).status_code) for error in ERRORS}
+    gateway = {"429", "500", "502", "504"}
+    posts = raised | {str(case[0]) for case in CASES} | gateway
+    assert {(path, method): {*operation["responses"]} for path, method, operation in operations()} == {
+        ("/message", "POST"): posts,
+        ("/hook/{name}", "POST"): posts,
+        ("/message/{id}", "GET"): {str(case[0]) for case in GET_CASES} | {"503"} | gateway,
+        ("/telegram-webhook", "POST"): {"200", "401", "403", "413", "415", "503"} | gateway,
+        **{(path, "GET"): {"200", "415"} | gateway for path in ("/health", "/version", "/openapi.json")},
+    }
+
+
+def test_it_has_what_opens_each_path() -> None:
+    api_token = ["token", "bearer", "basic"]
+    hook_token = [*api_token, "hookToken", "gitlabToken", "gotifyKey", "githubSignature", "sentrySignature"]
+    opens = {
+        path: [name for each in (operation if "security" in operation else DOCUMENT)["security"] for name in each]
+        for path, _, operation in operations()
+    }
+    assert opens == {
+        "/message": api_token,
+        "/message/{id}": api_token,
+        "/hook/{name}": hook_token,
+        "/telegram-webhook": ["webhookSecret"],
+        "/health": [],
+        "/version": [],
+        "/openapi.json": [],
+    }
+
+
+def test_it_has_the_parameters_of_a_message_and_of_a_hook() -> None:
+    options = {"chat", "disable_notification", "protect_content", "message_thread_id", "deliver_at"}
+    found = {
+        path: {parameter["name"] for parameter in DOCUMENT["paths"][path]["post"]["parameters"]}
+        for path in ("/message", "/hook/{name}")
+    }
+    assert found == {
+        "/message": {"Idempotency-Key", "sender_app", "parse_mode", *options},
+        "/hook/{name}": {"name", "Idempotency-Key", "X-Amz-Sns-Message-Id", *options},
+    }
+
+
+def test_it_has_the_states_of_a_message() -> None:
+    targets = {event.target for event in EVENTS.values() if event.target}
+    assert sorted(SCHEMAS["Status"]["properties"]["status"]["enum"]) == sorted(targets)
+
+
+def test_a_path_may_end_in_a_slash() -> None:
+    assert get_document(SimpleNamespace(context={"path": "/api/openapi.json/"})) == document(VERSION, "/api")
 
 
 @pytest.mark.parametrize("path", ["/health", "/version", "/openapi.json"])

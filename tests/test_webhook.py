@@ -91,6 +91,8 @@ def test_while_telegram_is_down_the_answer_is_kept(
         pytest.param({"update_id": 1, "edited_message": {}}, id="edited message"),
         pytest.param({"update_id": 1, "message": {"chat": {"id": TWIN_CHAT_ID}, "photo": []}}, id="photo"),
         pytest.param([], id="list"),
+        pytest.param({"update_id": 1, "message": "x"}, id="text for a message"),
+        pytest.param({"update_id": 1, "message": {"chat": "x", "text": "/help"}}, id="text for a chat"),
         pytest.param(None, id="null"),
         pytest.param(update("/echo \u200b"), id="nothing to show"),
         pytest.param(update("/echo hi", update_id=10**300), id="number that makes no id"),

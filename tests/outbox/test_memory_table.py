@@ -23,6 +23,7 @@ def outcome(world: World, scenario: Scenario, script: str) -> tuple[list[dict[st
 
 
 QUICK = {("second answer lost", name) for name in ("http split", "lambda", "stream split", "queue group", "redeliver")}
+assert {name for _, name in QUICK} <= SCENARIOS.keys()
 
 
 @pytest.mark.parametrize(

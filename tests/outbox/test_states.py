@@ -109,6 +109,28 @@ def test_an_event_leads_only_from_where_the_table_says(change: Change, sources: 
         assert table.items == before
 
 
+@pytest.mark.parametrize(
+    ("message", "arrived", "mended", "plain_from"),
+    [
+        pytest.param({"parse_mode": "HTML", "photo": "https://a.example"}, (), ("text",), None, id="none"),
+        pytest.param({"text": "a"}, (), ("text", "photo", "parse_mode"), None, id="what is left out was read"),
+        pytest.param({"text": "a", "parse_mode": "HTML"}, (7,), ("text", "photo", "parse_mode"), 1, id="a part"),
+        pytest.param({"no": "message"}, (), ("text", "photo", "parse_mode"), 1, id="nothing, and unreadable"),
+    ],
+)
+def test_a_redrive_tries_anew_what_telegram_wanted_mended_unless_a_part_has_arrived(
+    message: dict[str, object], arrived: tuple[int, ...], mended: tuple[str, ...], plain_from: int | None
+) -> None:
+    table = row_in("SENDING")
+    answer = {"message_id": 7} if arrived else None
+    progress = Progress(message_ids=arrived, answer=answer, mended=("text", "photo", "parse_mode"), plain_from=1)
+    table.apply(KEY, states.fail(LEASE, progress, now=NOW, error="403"))
+    parked = Row({**table.items[KEY], "Message": {"S": json.dumps(message)}})
+    row = table.apply(KEY, states.redrive(parked, now=NOW))
+    assert (row.progress.message_ids, row.progress.mended) == (arrived, mended)
+    assert row.progress.plain_from == plain_from
+
+
 @pytest.mark.parametrize("change", [change for change, _ in LEADS.values()], ids=LEADS.keys())
 def test_what_owes_a_delivery_does_not_expire_and_is_in_the_index_and_what_is_done_is_not(change: Change) -> None:
     for state in STATES:

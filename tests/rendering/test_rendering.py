@@ -560,6 +560,7 @@ def test_a_message_without_buttons_has_none_to_show() -> None:
         ("HTML", "&lt;" * 65_000),
     ],
 )
+@pytest.mark.timeout(20)
 def test_the_nastiest_text_is_cut_at_once(parse_mode: str | None, text: str) -> None:
-    """Nothing looks again and again at the same characters: that would take longer than pytest lets a test run."""
+    """Nothing looks again and again at the same characters: that would take minutes."""
     assert 1 <= len(render(Message(text=text, parse_mode=parse_mode))) <= 10

@@ -1,4 +1,4 @@
-"""The HTTP door in OpenAPI 3.1: https://spec.openapis.org/oas/v3.1.1. Pure; few read it, so it is imported late."""
+"""The HTTP door in OpenAPI 3.1: https://spec.openapis.org/oas/v3.1.0. Pure; few read it, so it is imported late."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PATH = "/openapi.json"
 
 def get_document(request: Any) -> Json:
     """``GET /openapi.json``. request: Chalice's, of which the ``context`` is read: there the path has the stage."""
-    return document(VERSION, request.context["path"].removesuffix(_PATH) or "/")
+    return document(VERSION, request.context["path"].rstrip("/").removesuffix(_PATH) or "/")
 
 
 def document(version: str, server: str) -> Json:
@@ -28,7 +28,8 @@ def document(version: str, server: str) -> Json:
             "version": version,
             "description": "Delivers messages to its owner's Telegram chat. Accepted means delivered.\n\n"
             'An error is `{"Code": ..., "Message": ...}`. What API Gateway answers by itself is `{"message": ...}`: '
-            "403 for a path that is not here, or a method that its path does not have.",
+            "send it again after a 429, 500, 502 or 504; 403 is for a path that is not here, or a method that its path "
+            "does not have.",
         },
         "servers": [{"url": server}],
         "security": [{name: []} for name in ("token", "bearer", "basic")],
@@ -63,7 +64,7 @@ def _open(name: str, summary: str, **example: str) -> Json:
         "operationId": name,
         "summary": summary,
         "security": [],
-        "responses": {"200": answer, **_errors("415", "429")},
+        "responses": {"200": answer, **_errors("415"), **_BY_GATEWAY},
     }
 
 
@@ -99,6 +100,10 @@ def _error(description: str, code: str, message: str, **headers: Json) -> Json:
     return {**answer, "headers": headers} if headers else answer
 
 
+def _gateway_error(description: str, message: str) -> Json:
+    return {"description": description, "content": _json(_ref("GatewayError"), example={"message": message})}
+
+
 def _errors(*statuses: str) -> dict[str, Json]:
     return {status: _ERRORS[status] for status in statuses}
 
@@ -132,21 +137,34 @@ _ERRORS: Mapping[str, Json] = {
         "UnprocessableEntityError",
         "id: names another message already: a new message needs a new id",
     ),
-    "429": {
-        "description": "Too many at once, for API Gateway.",
-        "content": _json(_ref("GatewayError"), example={"message": "Too Many Requests"}),
+    "502": {
+        "description": "Telegram refused it for good. Without a Code: Botte failed, send it again.",
+        "content": _json(
+            {"anyOf": [_ref("Error"), _ref("GatewayError")]},
+            example={
+                "Code": "BadGatewayError",
+                "Message": "Telegram refused the message: 403 Forbidden: bot was blocked by the user",
+            },
+        ),
     },
-    "502": _error(
-        "Telegram refused it for good.",
-        "BadGatewayError",
-        "Telegram refused the message: 403 Forbidden: bot was blocked by the user",
-    ),
     "503": _error(
         "Nothing was accepted: send it again.",
         "ServiceUnavailableError",
         "nothing was accepted: Telegram cannot be reached",
         **_RETRY_AFTER,
     ),
+}
+_BY_GATEWAY: Mapping[str, Json] = {
+    "429": _gateway_error("Too many at once.", "Too Many Requests"),
+    "500": {
+        "description": "Botte failed: send it again.",
+        "content": _json(
+            {"anyOf": [_ref("Error"), _ref("GatewayError")]},
+            example={"Code": "InternalServerError", "Message": "An internal server error occurred."},
+        ),
+    },
+    "502": _gateway_error("Botte failed: send it again.", "Internal server error"),
+    "504": _gateway_error("Botte took too long: send it again.", "Endpoint request timed out"),
 }
 _SENT: Mapping[str, Json] = {
     "200": {
@@ -168,7 +186,8 @@ _SENT: Mapping[str, Json] = {
         "headers": {"Location": _header("Where its state is, below the server's address.", pattern="^/message/")},
         "links": {"state": {"operationId": "getMessage", "parameters": {"id": "$response.body#/id"}}},
     },
-    **_errors("400", "401", "403", "409", "413", "415", "422", "429", "502", "503"),
+    **_BY_GATEWAY,
+    **_errors("400", "401", "403", "409", "413", "415", "422", "502", "503"),
 }
 _SECURITY_SCHEMES = {
     "token": _api_key("header", "Authorization", "The API token alone."),
@@ -203,7 +222,8 @@ _POST_MESSAGE: Json = {
     "operationId": "postMessage",
     "summary": "Send a message",
     "description": "The body is the message in JSON, which may be called a form, as curl does by itself; or a form; "
-    "or, as text/plain, the words alone. It is UTF-8, and not compressed. A field is in the body or in the query.",
+    "or, as text/plain, the words alone. It is UTF-8, or in the charset that the type of a text or a form names, and "
+    "not compressed. Any field may be in the query instead, as in a form; a name that is no field is an error.",
     "parameters": [
         _parameter("header", "Idempotency-Key", FIELDS["id"], "The id of the message."),
         *_query("sender_app", "chat", "parse_mode", "disable_notification", "protect_content"),
@@ -239,7 +259,8 @@ _GET_MESSAGE: Json = {
                 },
             ),
         },
-        **_errors("401", "403", "404", "415", "429", "503"),
+        **_BY_GATEWAY,
+        **_errors("401", "403", "404", "415", "503"),
     },
 }
 _ANY: Json = {"type": ["object", "array", "string", "number", "boolean"]}
@@ -247,7 +268,7 @@ _POST_HOOK: Json = {
     "operationId": "postHook",
     "summary": "Whatever another tool sends, recognised by its shape or shown as it is",
     "description": "Refused are only a body that shows nothing, a chat that is not configured, and a raw chat_id; an "
-    "option that cannot be read is left out.",
+    "option that cannot be read is left out. Any field may be in the query; other names there are ignored.",
     "security": [{name: []} for name in _SECURITY_SCHEMES if name != "webhookSecret"],
     "parameters": [
         _parameter("path", "name", {**STRING, "minLength": 1}, "Who sends: the label in the logs."),
@@ -290,6 +311,9 @@ _POST_UPDATE: Json = {
         "200": {"description": "Handled, or of no concern.", "content": _json(object_of({}), example={})},
         "401": _error("No secret.", "UnauthorizedError", "the webhook secret is missing"),
         "403": _error("A secret that is not valid.", "ForbiddenError", "the webhook secret is not valid"),
-        **_errors("413", "415", "429", "503"),
+        **_BY_GATEWAY,
+        "413": _gateway_error("From 10 MB on.", "Request Too Long"),
+        "415": _error("No JSON.", "UnsupportedMediaType", "Unsupported media type: text/xml"),
+        **_errors("503"),
     },
 }

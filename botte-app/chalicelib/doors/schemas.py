@@ -10,6 +10,7 @@ from ..contract.message import (
     MAX_BUTTONS,
     MAX_CHAT_CHARACTERS,
     MAX_ID_CHARACTERS,
+    MAX_MESSAGE_BYTES,
     MAX_SENDER_APP_CHARACTERS,
     MAX_TEXT_BYTES,
     MAX_THREAD_ID,
@@ -68,8 +69,8 @@ _SENDER_APP: Json = {
 FIELDS: Mapping[str, Json] = {
     "text": {
         **WORDS,
-        "description": f"The words, at most {MAX_TEXT_BYTES:,} bytes. Longer than 4096 they are split, longer than ten "
-        "parts a file. May be left out with a photo or a document.",
+        "description": f"The words, at most {MAX_TEXT_BYTES:,} bytes; something of them shows. Longer than 4096 they "
+        "are split, longer than ten parts a file. May be left out with a photo or a document.",
         "examples": ["Backup done"],
     },
     "sender_app": {**STRING, **_SENDER_APP},
@@ -97,7 +98,7 @@ FIELDS: Mapping[str, Json] = {
         "type": "integer",
         "minimum": 1,
         "maximum": MAX_THREAD_ID,
-        "description": "The topic of a forum; an integer without a decimal point.",
+        "description": "The topic of a forum; without a decimal point.",
     },
     "link_preview_options": object_of(
         {
@@ -130,7 +131,7 @@ FIELDS: Mapping[str, Json] = {
     "deliver_at": {
         "type": "integer",
         "minimum": 0,
-        "description": "Not before this time, in epoch seconds, at most 30 days ahead.",
+        "description": "Not before this time, in epoch seconds, at most 30 days ahead; without a decimal point.",
     },
 }
 _ONE_OF_THEM = ("text", "photo", "document")
@@ -139,6 +140,7 @@ MESSAGE = object_of(
     {name: _or_null(field) for name, field in FIELDS.items()} | {"sender_app": _SENDER_APP},
     (),
     additionalProperties=False,
+    description=f"At most {MAX_MESSAGE_BYTES:,} bytes, as JSON in which a line break or a quote takes two.",
     anyOf=[{"required": [name], "properties": {name: STRING}} for name in _ONE_OF_THEM],
     **{"not": {"required": ["photo", "document"], "properties": {"photo": STRING, "document": STRING}}},
 )

@@ -40,7 +40,7 @@ def _post_update(relay: Relay, outbox: Outbox, parameters: Parameters, request: 
     try:
         update = parse_json(request.raw_body)
         update_id, chat_id, text, thread_id = _read(update)
-    except (InvalidMessage, LookupError, TypeError, ValueError):
+    except (InvalidMessage, LookupError, TypeError, ValueError, AttributeError):
         return handled
     names = [name for name, id in parameters.chats().items() if id == chat_id]
     if not names:
@@ -72,7 +72,10 @@ def _authenticate(parameters: Parameters, headers: Mapping[str, str]) -> None:
 
 
 def _read(update: Any) -> tuple[int, int, str, int | None]:
-    """The update's id, and the chat, text and thread of its message. Raises LookupError, TypeError or ValueError."""
+    """The update's id, and the chat, text and thread of its message.
+
+    Raises LookupError, TypeError, ValueError or AttributeError where it is of another shape.
+    """
     message = update["message"]
     thread_id = message.get("message_thread_id") if message.get("is_topic_message") else None
     return int(update["update_id"]), int(message["chat"]["id"]), str(message["text"]), thread_id

@@ -279,12 +279,13 @@ def fail(lease: Lease, progress: Progress, *, now: float, error: str) -> Change:
 def redrive(row: Row, *, now: float) -> Change:
     """Has a parked message sent again, in the lane of its chat, as soon as it is readable.
 
-    What Telegram wanted mended is tried anew, unless a part of it has arrived already. That a field was left out when
-    the message was read stays noted: it has no such field.
+    What Telegram wanted mended is tried anew, unless a part of it has arrived already. What was mended when the message
+    was read stays noted: its text, or a field that it has no more.
     """
     message, progress = _message(row, now), row.progress
-    if not progress.message_ids:
-        progress = Progress(mended=tuple(name for name in progress.mended if getattr(message, name, None) is None))
+    if message and not progress.message_ids:
+        left_out = (name for name in progress.mended if name == "text" or getattr(message, name, None) is None)
+        progress = Progress(mended=tuple(left_out))
     mends = _progress(progress)
     values = {
         "Chat": message.chat if message else row.chat,
