@@ -94,6 +94,7 @@ def test_the_id_that_a_discarded_message_of_a_group_had_is_free(
     (row,) = [row for row in table.items() if "Status" in row]
     assert doors.get("/message/k1").json()["status"] == "FAILED"
     assert run("discard", "--id", row["SK"]["S"]) == 0
+    assert run("discard", "--id", row["SK"]["S"]) == 1
     assert doors.get("/message/k1").status_code == 404
     assert doors.post({"text": "another", "id": "k1"}).status_code == 200
 
@@ -107,6 +108,8 @@ def test_all_that_cannot_be_sent_is_shown_and_discarded_when_its_owner_says_yes(
     assert [WHY_BAD in line or WHY_STRAY in line for line in lines] == [True, True]
     assert count == "2 messages are discarded on local"
     assert parked.statuses() == {"good": "FAILED"}
+    assert run("discard", "--yes") == 0
+    assert capsys.readouterr().out == "0 messages are discarded on local\n"
 
 
 def test_without_a_yes_nothing_is_discarded(

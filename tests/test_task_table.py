@@ -94,7 +94,11 @@ LIMIT = 400 * 1024
 LARGE: dict[str, dict[str, Any]] = {
     "foreign attribute": {"text": {"S": "big"}, "x": {"S": "x" * (LIMIT - 300)}},
     "no message": {"words": {"S": "x" * (LIMIT - 300)}},
+    "no message of quotes": {"words": {"S": '"' * (LIMIT - 300)}},
+    "no words": {"text": {"S": " " * (LIMIT - 300)}},
     "raw": {"text": {"B": "YQ=="}, "x": {"S": "x" * (LIMIT - 300)}},
+    "raw of two bytes": {"text": {"B": "YQ=="}, "x": {"S": "é" * (LIMIT // 2 - 200)}},
+    "raw of escapes": {"text": {"B": "YQ=="}, "x": {"S": "\x01" * (LIMIT - 300)}},
     "raw of quotes": {"text": {"B": "YQ=="}, "x": {"S": '"' * (LIMIT - 300)}},
     "binary": {"text": {"S": "big"}, "x": {"B": "eHh4" * (LIMIT // 4 - 100)}},
     "deep": {"text": {"B": "YQ=="}, "x": {"L": [{"L": [{"S": "x" * 1000}] * 300}]}},
@@ -121,10 +125,20 @@ LARGE: dict[str, dict[str, Any]] = {
 }
 
 
+# Each costs half a second: those that are like another run with the slow tests.
+LIKE_ANOTHER = ("no message of quotes", "no words", "raw of two bytes", "raw of escapes")
+IN_GROUP = ("foreign attribute", "raw of quotes", "id", "buttons")
+
+
+def large(name: str, partition_key: str, *, is_slow: bool) -> Any:
+    marks = [pytest.mark.slow] if is_slow else []
+    return pytest.param(partition_key, LARGE[name], id=f"{name}, {partition_key}", marks=marks)
+
+
 @pytest.mark.parametrize(
     ("partition_key", "payload"),
-    [pytest.param("BOTTE_MESSAGE#big", payload, id=name) for name, payload in LARGE.items()]
-    + [pytest.param("BOTTE_MESSAGE#g", LARGE[name], id=f"{name}, in a group") for name in ("raw of quotes", "buttons")],
+    [large(name, "BOTTE_MESSAGE#big", is_slow=name in LIKE_ANOTHER) for name in LARGE]
+    + [large(name, "BOTTE_MESSAGE#g", is_slow=name in ("foreign attribute", "id")) for name in IN_GROUP],
 )
 def test_an_item_near_the_limit_of_a_row_is_sent_once_or_parked_and_holds_up_nobody(
     doors: Doors, telegram: FakeTelegram, table: Table, relay: Relay, clock: Clock, partition_key: str, payload: Any

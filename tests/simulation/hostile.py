@@ -15,7 +15,7 @@ DOORS: Sequence[Door] = ("http", "sync", "async", "task", "queue", "fifo")
 
 
 def odd(random: Random, tag: str, at: float) -> Submission:
-    """Input that cannot be delivered, or only where nobody can mend it, or that is not Botte's at all."""
+    """Input that cannot be delivered, or not at a door that is strict, or that is not Botte's at all."""
     words = {"text": text_of(tag)}
     wrong = [
         {**words, "parse_mode": "Word"},
@@ -29,7 +29,8 @@ def odd(random: Random, tag: str, at: float) -> Submission:
         door = random.choice(DOORS)
         group = "a" if door == "fifo" else "tasks x" if door == "task" else None
         partition = "BOTTE_MESSAGE#x" if door == "task" else "BOTTE_MESSAGE"
-        fate: Fate = "good" if choice < 2 and door in ("task", "queue", "fifo") else "bad"
+        is_left_out = wrong[choice].keys() & {"parse_mode", "protect_content"} and door in ("task", "queue", "fifo")
+        fate: Fate = "good" if is_left_out else "bad"
         return Submission(at, tag, door, wrong[choice], fate, group=group, partition=partition, sort=tag)
     if choice == 5:
         return Submission(at, tag, "queue", words, body=f"{words['text']}, and no JSON [")

@@ -15,11 +15,18 @@ from tests.simulation.drawing import draw
 from tests.simulation.runs import judge
 from tests.simulation.world import play
 
-HISTORIES = 60
+HISTORIES = 100
+QUICK = 60
 CHUNK = 15
 
 
-@pytest.mark.parametrize("first", range(1, HISTORIES + 1, CHUNK))
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(first, marks=[pytest.mark.slow] if first > QUICK else [])
+        for first in range(1, HISTORIES + 1, CHUNK)
+    ],
+)
 def test_the_promise_holds(first: int) -> None:
     broken = {seed: faults for seed in range(first, first + CHUNK) if (faults := judge(seed).faults)}
     assert not broken

@@ -104,6 +104,12 @@ def _gateway_error(description: str, message: str) -> Json:
     return {"description": description, "content": _json(_ref("GatewayError"), example={"message": message})}
 
 
+def _either_error(description: str, code: str, message: str) -> Json:
+    """An answer of Botte's, of which the example is, or of API Gateway's."""
+    schema = {"anyOf": [_ref("Error"), _ref("GatewayError")]}
+    return {"description": description, "content": _json(schema, example={"Code": code, "Message": message})}
+
+
 def _errors(*statuses: str) -> dict[str, Json]:
     return {status: _ERRORS[status] for status in statuses}
 
@@ -124,29 +130,22 @@ _ERRORS: Mapping[str, Json] = {
         "id: a message with this id is being sent right now",
         **_RETRY_AFTER,
     ),
-    "413": {
-        "description": f"Over {MAX_BODY_BYTES:,} bytes; API Gateway answers by itself from 10 MB on.",
-        "content": _json(
-            {"anyOf": [_ref("Error"), _ref("GatewayError")]},
-            example={"Code": "PayloadTooLargeError", "Message": f"body: at most {MAX_BODY_BYTES:,} bytes are taken"},
-        ),
-    },
+    "413": _either_error(
+        f"Over {MAX_BODY_BYTES:,} bytes; API Gateway answers by itself from 10 MB on.",
+        "PayloadTooLargeError",
+        f"body: at most {MAX_BODY_BYTES:,} bytes are taken",
+    ),
     "415": _error("Compressed, or of another type.", "UnsupportedMediaType", "Unsupported media type: text/xml"),
     "422": _error(
         "The id is another message's.",
         "UnprocessableEntityError",
         "id: names another message already: a new message needs a new id",
     ),
-    "502": {
-        "description": "Telegram refused it for good. Without a Code: Botte failed, send it again.",
-        "content": _json(
-            {"anyOf": [_ref("Error"), _ref("GatewayError")]},
-            example={
-                "Code": "BadGatewayError",
-                "Message": "Telegram refused the message: 403 Forbidden: bot was blocked by the user",
-            },
-        ),
-    },
+    "502": _either_error(
+        "Telegram refused it for good. Without a Code: Botte failed, send it again.",
+        "BadGatewayError",
+        "Telegram refused the message: 403 Forbidden: bot was blocked by the user",
+    ),
     "503": _error(
         "Nothing was accepted: send it again.",
         "ServiceUnavailableError",
@@ -156,13 +155,7 @@ _ERRORS: Mapping[str, Json] = {
 }
 _BY_GATEWAY: Mapping[str, Json] = {
     "429": _gateway_error("Too many at once.", "Too Many Requests"),
-    "500": {
-        "description": "Botte failed: send it again.",
-        "content": _json(
-            {"anyOf": [_ref("Error"), _ref("GatewayError")]},
-            example={"Code": "InternalServerError", "Message": "An internal server error occurred."},
-        ),
-    },
+    "500": _either_error("Botte failed: send it again.", "InternalServerError", "An internal server error occurred."),
     "502": _gateway_error("Botte failed: send it again.", "Internal server error"),
     "504": _gateway_error("Botte took too long: send it again.", "Endpoint request timed out"),
 }

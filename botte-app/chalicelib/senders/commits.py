@@ -10,8 +10,9 @@ MAX_COMMITS = 10
 def commit_lines(payload: Payload, id_length: int) -> list[str]:
     """A line for each commit of a push, with so many characters of its id; of more than ten, the first."""
     commits = parts(payload, "commits")
-    lines = [f"{text(commit, 'id')[:id_length]} {first_line(text(commit, 'message'))}" for commit in commits]
-    return lines if len(lines) <= MAX_COMMITS else [*lines[:MAX_COMMITS], "…"]
+    shown = commits[:MAX_COMMITS]
+    lines = [f"{text(commit, 'id')[:id_length]} {first_line(text(commit, 'message'))}" for commit in shown]
+    return lines if len(commits) <= MAX_COMMITS else [*lines, "…"]
 
 
 def first_line(words: str) -> str:
