@@ -10,24 +10,29 @@ from typing import Any
 from chalice import Chalice, Rate, Response
 from chalice.app import CloudWatchEvent, DynamoDBEvent, SQSEvent
 
-from chalicelib.aws import DynamoTable
+from chalicelib.aws import Aws
 from chalicelib.doors import hook, http, webhook
 from chalicelib.doors.invoke import send_invoked
 from chalicelib.doors.queue import read_queue
 from chalicelib.doors.stream import Tasks
-from chalicelib.outbox.table import Outbox
+from chalicelib.dynamodb import DynamoTable
+from chalicelib.outbox.table import Outbox, OutboxTable
 from chalicelib.relay import Relay
-from chalicelib.settings import VERSION, Parameters, Settings, read_parameter_store
+from chalicelib.settings import VERSION, Parameters, ParameterStore, Settings
 from chalicelib.telegram.bot_api import Telegram
 
 settings = Settings.from_environ()
 logging.getLogger("botte").setLevel(logging.INFO)
 app = Chalice(app_name="botte", configure_logs=False)
-parameters = Parameters(settings.parameters_path, settings.fetch_parameters, fetch_fresh=read_parameter_store)
-tasks = Tasks(DynamoTable(settings.task_table_name))
-outbox = Outbox(settings.outbox_table_name)
+aws = Aws()
+store = ParameterStore(aws)
+parameters = Parameters(settings.parameters_path, store.read, store.put)
+tasks = Tasks(DynamoTable(aws, settings.task_table_name))
+outbox = Outbox(OutboxTable(DynamoTable(aws, settings.outbox_table_name)))
 telegram = Telegram(settings.telegram_api_url, parameters.bot_token)
 relay = Relay(telegram, outbox, parameters, stage=settings.stage)
+if settings.handler:  # while a function starts it has a whole CPU, whatever its memory
+    parameters.read_ahead(*settings.parameters)
 
 
 def deadline(context: Any) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -16,8 +17,9 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from chalicelib.aws import DynamoTable
+from chalicelib.aws import Aws
 from chalicelib.doors.stream import Tasks
+from chalicelib.dynamodb import DynamoTable
 from chalicelib.errors import ParametersUnavailable
 from chalicelib.outbox.table import Outbox, OutboxTable
 from chalicelib.relay import Relay
@@ -27,14 +29,14 @@ from tests.doors import (
     AppSources,
     Clock,
     Doors,
-    FlakyDynamo,
+    FlakyAws,
     MemoryRows,
     RelayDoors,
     RelaySources,
     Sources,
     Table,
     load_app,
-    unreachable_dynamodb,
+    unreachable_aws,
 )
 from tests.outbox.memory_table import FlakyTable, MemoryTable
 from tests.outbox.steps import TasksInMemory
@@ -58,6 +60,10 @@ NewRelay = Callable[..., Relay]
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)
+
+
+# The tests' own SDK logs whole answers at DEBUG, with the parameters' values; the app has none.
+logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def pytest_collection_finish() -> None:
@@ -173,10 +179,10 @@ def parameters(request: pytest.FixtureRequest) -> Parameters:
     if not in_memory(request):
         request.getfixturevalue("resources")
 
-    def read_only(name: str, edit: object) -> str:
+    def read_only(name: str, value: str) -> None:
         raise ParametersUnavailable("the Parameter Store cannot be written: AccessDeniedException")
 
-    return Parameters("/botte/local", fetch, edit=read_only)
+    return Parameters("/botte/local", fetch, read_only)
 
 
 @pytest.fixture
@@ -198,18 +204,18 @@ def memory_outbox(memory: MemoryTable, clock: Clock) -> Outbox:
 @pytest.fixture
 def unreachable_outbox(new_outbox: NewOutbox) -> Outbox:
     """The outbox of an AWS that is down."""
-    return new_outbox(unreachable_dynamodb())
+    return new_outbox(unreachable_aws())
 
 
 @pytest.fixture
 def new_outbox(request: pytest.FixtureRequest, table: Table, memory: MemoryTable, clock: Clock) -> NewOutbox:
-    """Makes the outbox over a client of DynamoDB, or with a script of what goes wrong at its writes."""
+    """Makes the outbox in an AWS, or with a script of what goes wrong at its writes."""
 
-    def make(client: Any = None, *, script: Sequence[Exception | None] = ()) -> Outbox:
-        if client is None and in_memory(request):
+    def make(given: Aws | None = None, *, script: Sequence[Exception | None] = ()) -> Outbox:
+        if given is None and in_memory(request):
             return Outbox(FlakyTable(memory, *script), clock=clock, sleep=clock.sleep)
-        flaky = client or FlakyDynamo(request.getfixturevalue("aws").client("dynamodb"), *script)
-        return Outbox(OutboxTable(DynamoTable(table.name, lambda: flaky)), clock=clock, sleep=clock.sleep)
+        aws = given or FlakyAws(request.getfixturevalue("aws").environment, *script)
+        return Outbox(OutboxTable(DynamoTable(aws, table.name)), clock=clock, sleep=clock.sleep)
 
     return make
 
@@ -219,8 +225,8 @@ def tasks(request: pytest.FixtureRequest, clock: Clock) -> Tasks:
     """The door that reads the task table."""
     if in_memory(request):
         return Tasks(TasksInMemory(), clock=clock)  # type: ignore[arg-type]
-    tasks_table: Table = request.getfixturevalue("tasks_table")
-    return Tasks(DynamoTable(tasks_table.name, lambda: tasks_table.client), clock=clock)
+    aws, tasks_table = request.getfixturevalue("aws"), request.getfixturevalue("tasks_table")
+    return Tasks(DynamoTable(Aws(aws.environment), tasks_table.name), clock=clock)
 
 
 @pytest.fixture

@@ -18,16 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import parse_qs
 
-import boto3
 import requests
-from botocore.config import Config as BotoConfig
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from chalice.app import Chalice, Request
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
+from chalicelib.aws import Aws, AwsError
 from chalicelib.contract.message import Message
 from chalicelib.contract.task import to_attribute
 from chalicelib.doors import hook, http
@@ -51,6 +49,7 @@ if TYPE_CHECKING:
 APP_DIR = Path(__file__).resolve().parents[1] / "botte-app"
 EVENTS_DIR = Path(__file__).resolve().parent / "events"
 TOKEN = "local-token"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "us-east-1"}
 
 
 def load_app(environment: Mapping[str, str]) -> Chalice:
@@ -333,6 +332,11 @@ class RawServer:
         self._open: list[tuple[socket.socket, threading.Thread]] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
+    @property
+    def connections(self) -> int:
+        """How many are open, or were, since they were dropped last."""
+        return len(self._open)
+
     def __enter__(self) -> RawServer:
         self._thread.start()
         return self
@@ -446,46 +450,39 @@ def texts(messages: Iterable[Mapping[str, Any]]) -> list[str]:
     return notices.sent(str(message["text"]) for message in messages)
 
 
-@cache
-def unreachable_dynamodb() -> Any:
-    """A DynamoDB client of an AWS that is down."""
-    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")
-    once = BotoConfig(retries={"total_max_attempts": 1}, proxies={})
-    return session.client("dynamodb", endpoint_url=f"http://127.0.0.1:{closed_port()}", config=once)
+def unreachable_aws() -> Aws:
+    """An AWS that is down."""
+    return Aws({**CREDENTIALS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{closed_port()}"})
 
 
 class Killed(BaseException):
     """The process is gone: nobody catches this."""
 
 
-LOST = ReadTimeoutError(endpoint_url="http://127.0.0.1")
-THROTTLED = ClientError(
-    {"Error": {"Code": "ThrottlingException", "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "UpdateItem"
-)
-GONE = EndpointConnectionError(endpoint_url="http://127.0.0.1")
+LOST = AwsError("ReadTimeoutError", may_pass=True, perhaps_done=True)
+THROTTLED = AwsError("ThrottlingException", may_pass=True)
+GONE = AwsError("NewConnectionError", may_pass=True)
 
 
-class FlakyDynamo:
-    """DynamoDB's client ``client``, whose writes go as the script says: with None, and at its end, they do their work.
+class FlakyAws(Aws):
+    """An AWS whose DynamoDB writes as the script says: with None, and at its end, it does its work.
 
     LOST does its work and loses the answer; any other error is raised instead.
     """
 
-    def __init__(self, client: Any, *script: Exception | None) -> None:
-        self._client = client
+    def __init__(self, environment: Mapping[str, str], *script: Exception | None) -> None:
+        super().__init__(environment)
         self.script = list(script)
 
-    def update_item(self, **arguments: Any) -> Any:
-        error = self.script.pop(0) if self.script else None
+    def call(self, operation: str, arguments: Mapping[str, object], *, patience: float = 0.0) -> dict[str, Any]:
+        is_write = operation == "DynamoDB_20120810.UpdateItem"
+        error = self.script.pop(0) if is_write and self.script else None
         if error is not None and error is not LOST:
             raise error
-        answer = self._client.update_item(**arguments)
+        answer = super().call(operation, arguments, patience=patience)
         if error is not None:
             raise error
         return answer
-
-    def __getattr__(self, operation: str) -> Any:
-        return getattr(self._client, operation)
 
 
 class Script:

@@ -18,8 +18,9 @@ from chalicelib.relay.attempt import LEASE_SECONDS
 from chalicelib.relay.courier import NOTE_SECONDS
 from chalicelib.relay.redelivery import RUN_SECONDS
 from chalicelib.telegram.bot_api import call_seconds
-from tests.doors import APP_DIR, RawServer, http_answer, texts
-from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
+from tests.doors import APP_DIR, CREDENTIALS, TOKEN, RawServer, event, item, queue_record, stream_record, texts
+from tools.dev.aws import EmbeddedAws, Resources
+from tools.dev.fake_telegram import FakeTelegram
 
 CHALICELIB = APP_DIR / "chalicelib"
 MODULES = {path.relative_to(CHALICELIB).with_suffix("").as_posix(): path for path in CHALICELIB.rglob("*.py")}
@@ -29,12 +30,14 @@ STOREYS: dict[str, set[str]] = {
     "contract": set(),
     "senders": {"contract"},
     "errors": {"contract"},
-    "aws": {"errors"},
+    "connections": set(),
+    "aws": {"connections"},
+    "dynamodb": {"aws", "errors"},
     "settings": {"aws", "errors"},
-    "telegram": {"contract", "errors"},
-    "outbox": {"telegram", "senders", "contract", "errors", "aws"},
+    "telegram": {"contract", "errors", "connections"},
+    "outbox": {"telegram", "senders", "contract", "errors", "dynamodb"},
     "relay": {"outbox", "telegram", "contract", "errors", "settings"},
-    "doors": {"relay", "outbox", "senders", "contract", "errors", "settings", "aws"},
+    "doors": {"relay", "outbox", "senders", "contract", "errors", "settings", "dynamodb"},
     "__init__": set(),
 }
 PURE = [
@@ -43,7 +46,7 @@ PURE = [
     *("telegram/markup", "telegram/cutting", "telegram/rendering", "telegram/delivery"),
     *("outbox/row", "outbox/states", "doors/openapi", "doors/schemas"),
 ]
-SHIPPED = {"urllib3", "boto3", "botocore"}
+SHIPPED = {"urllib3"}
 CONFIG = json.loads((APP_DIR / ".chalice" / "config.json").read_text())
 
 
@@ -102,12 +105,6 @@ def test_the_pure_core_has_no_clock_no_network_no_environment_and_no_chance(modu
     assert not found & {"time", "datetime", "os", "socket", "urllib3", "random", "secrets", "uuid", "subprocess"}
 
 
-def test_boto3_is_imported_in_one_place_and_late() -> None:
-    for module, path in MODULES.items():
-        assert not {name for name, _ in imports(path) if name.partition(".")[0] in ("boto3", "botocore")}, module
-    assert '_import("boto3")' in MODULES["aws"].read_text()
-
-
 @pytest.mark.parametrize("path", [APP_DIR / "app.py", *MODULES.values()], ids=lambda path: path.stem)
 def test_every_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))
@@ -141,60 +138,77 @@ def test_a_door_that_answers_does_so_before_the_api_gateway_gives_up() -> None:
 LAMBDA = """
 import json, sys, types
 import app
+started = set(sys.modules)
 context = types.SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
-answer = app.message({"text": "Hello"}, context)
-print(json.dumps([answer["text"], sorted(sys.modules)]))
+handler = sys.argv[1].removeprefix("app.")
+answer = getattr(app, handler)(json.loads(sys.argv[2]), context)
+print(json.dumps([answer, sorted(started), sorted(set(sys.modules) - started)]))
 """
-
-WARM = """
-import json, os, sys, time
-from chalicelib.doors.invoke import send_invoked
-from chalicelib.outbox.table import Outbox
-from chalicelib.relay import Relay
-from chalicelib.settings import Parameters
-from chalicelib.telegram.bot_api import Telegram
-values = json.loads(os.environ["VALUES"])
-parameters = Parameters("/botte/prod", lambda names: values)
-parameters.chats()
-relay = Relay(Telegram(os.environ["TELEGRAM_API_URL"], parameters.bot_token), Outbox("outbox"), parameters)
-answer = send_invoked(relay, {"text": "Hello"}, "request-1", time.time() + 60)
-print(json.dumps([answer["text"], sorted(sys.modules)]))
-"""
+BODY = json.dumps({"text": "Hello"})
+# What each door is given for one message.
+DOORS = {
+    "app.message": {"text": "Hello"},
+    "app.app": {**event("apigateway_post"), "body": BODY, "headers": {"Authorization": TOKEN}},
+    "app.dynamodb_message": {"Records": [stream_record(item({"text": {"S": "Hello"}}, sort_key="s1"))]},
+    "app.sqs_message": {"Records": [queue_record(BODY, "m1")]},
+}
+# Those of a function that has started, the interpreter's own among them. Each costs half a millisecond or more.
+MOST_MODULES = 260
 
 
-@pytest.mark.parametrize("program", [pytest.param(LAMBDA, id="through_the_extension"), pytest.param(WARM, id="warm")])
-def test_a_message_that_is_delivered_at_once_imports_nothing_heavy(telegram: FakeTelegram, program: str) -> None:
-    values = {"telegram-chats": json.dumps({"default": TWIN_CHAT_ID}), "telegram-bot-token": TWIN_BOT_TOKEN}
-    answers = [http_answer(200, {"Parameter": {"Value": value}}) for value in values.values()]
-    with RawServer(*answers) as extension:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "BOTTE_STAGE": "prod",
-            "PARAMETERS_PATH": "/botte/prod",
-            "TELEGRAM_API_URL": telegram.url,
-            "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(extension.port),
-            "AWS_SESSION_TOKEN": "session-token",
-            "AWS_REGION": "us-east-1",
-            "AWS_LAMBDA_FUNCTION_NAME": "botte-prod-message",
-            "VALUES": json.dumps({f"/botte/prod/{name}": value for name, value in values.items()}),
-        }
+@pytest.mark.parametrize("handler", DOORS)
+def test_a_function_imports_little_and_nothing_in_an_invocation(
+    aws: EmbeddedAws, resources: Resources, telegram: FakeTelegram, handler: str
+) -> None:
+    """While it starts it has a whole CPU, and in an invocation only its memory's share of one."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "BOTTE_STAGE": "local",
+        "PARAMETERS_PATH": "/botte/local",
+        "TASK_TABLE_NAME": resources.table_name,
+        "OUTBOX_TABLE_NAME": resources.outbox_table_name,
+        "QUEUE_NAME": "botte-local-messages",
+        "TELEGRAM_API_URL": telegram.url,
+        **aws.environment,
+        "_HANDLER": handler,
+    }
+    aws.calls.reset()
+    child = subprocess.run(
+        [sys.executable, "-c", LAMBDA, handler, json.dumps(DOORS[handler])],
+        cwd=APP_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr
+    _, started, later = json.loads(child.stdout)
+    assert texts(telegram.messages) == ["Hello"]
+    assert aws.calls.by_operation()["SSM.GetParameters"] == 1
+    roots = {module.partition(".")[0] for module in started}
+    assert not roots & {"boto3", "botocore", "s3transfer", "requests", "pydantic", "httpx", "aws_lambda_powertools"}
+    assert "urllib3" in roots
+    assert senders_in(started) <= {"unknown", "notice"}
+    assert len(started) <= MOST_MODULES
+    assert later == []
+
+
+def test_a_parameter_store_that_does_not_answer_does_not_keep_a_function_from_starting(telegram: FakeTelegram) -> None:
+    """It is asked again when a message comes, which is then kept or told to come again."""
+    with RawServer(None) as server:
         child = subprocess.run(
-            [sys.executable, "-c", program],
+            [sys.executable, "-c", "import app; print(app.settings.handler)"],
             cwd=APP_DIR,
-            env=environment,
+            env={"PATH": os.environ["PATH"], **CREDENTIALS, "AWS_ENDPOINT_URL": server.url, "_HANDLER": "app.message"},
             capture_output=True,
             text=True,
             timeout=30,
             check=False,
         )
-    assert child.returncode == 0, child.stderr
-    text, modules = json.loads(child.stdout)
-    assert text == "Hello"
-    assert texts(telegram.messages) == ["Hello"]
-    roots = {module.partition(".")[0] for module in modules}
-    assert not roots & {"boto3", "botocore", "s3transfer", "requests", "pydantic", "httpx", "aws_lambda_powertools"}
-    assert "urllib3" in roots
-    assert senders_in(modules) <= {"unknown", "notice"}
+        assert server.requests
+    assert (child.returncode, child.stdout) == (0, "app.message\n")
+    assert "parameters cannot be read ahead" in child.stderr
 
 
 def senders_in(modules: list[str]) -> set[str]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.aws import Aws
 from chalicelib.contract.message import Message
 from chalicelib.errors import ParametersUnavailable
-from chalicelib.settings import Parameters, Settings
+from chalicelib.settings import Parameters, ParameterStore
 from tests.conftest import OPS_CHAT_ID, NewRelay
 from tests.doors import Clock, Doors
 from tools.dev.aws import EmbeddedAws
@@ -53,9 +54,14 @@ def chats(aws: EmbeddedAws, doors: Doors, telegram: FakeTelegram) -> Iterator[Ch
 
 
 @pytest.fixture
-def written(chats: ChatsParameter) -> Parameters:
+def store(aws: EmbeddedAws) -> ParameterStore:
+    return ParameterStore(Aws(aws.environment))
+
+
+@pytest.fixture
+def written(chats: ChatsParameter, store: ParameterStore) -> Parameters:
     """The parameters as a function of Botte's reads and writes them."""
-    return Parameters("/botte/local", Settings.from_environ().fetch_parameters)
+    return Parameters("/botte/local", store.read, store.put)
 
 
 def send(relay: Any, clock: Clock, text: str, seconds: float = PLENTY) -> dict[str, Any]:
@@ -93,11 +99,11 @@ def test_the_new_chat_id_is_written_beside_the_other_chats(
 
 
 def test_the_next_process_writes_to_the_supergroup_at_once(
-    new_relay: NewRelay, written: Parameters, telegram: FakeTelegram, clock: Clock
+    new_relay: NewRelay, written: Parameters, store: ParameterStore, telegram: FakeTelegram, clock: Clock
 ) -> None:
     send(new_relay(parameters=written), clock, "first")
     asked = telegram.requests
-    later = Parameters("/botte/local", Settings.from_environ().fetch_parameters)
+    later = Parameters("/botte/local", store.read, store.put)
     assert "botte" not in send(new_relay(parameters=later), clock, "second")
     assert telegram.requests - asked == 1
     assert places(telegram) == [(NEW_CHAT_ID, "first"), (NEW_CHAT_ID, "second")]
@@ -116,14 +122,14 @@ def test_what_the_owner_put_in_the_meantime_stays(
     assert alarms(caplog) == []
 
 
-def denied(name: str, edit: Callable[[str], str]) -> str:
+def denied(name: str, value: str) -> None:
     raise ParametersUnavailable("the Parameter Store cannot be written: AccessDeniedException")
 
 
 @pytest.mark.parametrize(
     ("value", "options", "seconds", "reason"),
     [
-        pytest.param(None, {"edit": denied}, PLENTY, "AccessDeniedException", id="no_right"),
+        pytest.param(None, {"put": denied}, PLENTY, "AccessDeniedException", id="no_right"),
         pytest.param("{", {}, PLENTY, "must be like", id="not_json"),
         pytest.param(None, {}, 21.0, "no time left", id="no_time"),
     ],
@@ -131,6 +137,7 @@ def denied(name: str, edit: Callable[[str], str]) -> str:
 def test_where_it_cannot_be_written_an_alarm_says_what_to_do_once(
     new_relay: NewRelay,
     chats: ChatsParameter,
+    store: ParameterStore,
     telegram: FakeTelegram,
     clock: Clock,
     caplog: pytest.LogCaptureFixture,
@@ -139,7 +146,7 @@ def test_where_it_cannot_be_written_an_alarm_says_what_to_do_once(
     seconds: float,
     reason: str,
 ) -> None:
-    parameters = Parameters("/botte/local", Settings.from_environ().fetch_parameters, **options)
+    parameters = Parameters("/botte/local", store.read, **{"put": store.put, **options})
     relay = new_relay(parameters=parameters)
     parameters.chats()
     if value is not None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import parse_qs, urlsplit
+from pathlib import Path
 
 import pytest
 
+from chalicelib.aws import Aws
 from chalicelib.errors import ParametersUnavailable
-from chalicelib.settings import Fetch, Parameters, Settings, read_parameter_store
-from tests.doors import Clock, Doors, RawServer, closed_port, http_answer
+from chalicelib.settings import Parameters, ParameterStore, Settings
+from tests.doors import CREDENTIALS, Clock, Doors, RawServer, closed_port, http_answer
 from tools.dev.aws import EmbeddedAws
-from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
+from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID
+
+POLICIES = Path(__file__).resolve().parents[1] / ".chalice" / "policies"
 
 VALUES = {
     "/p/telegram-bot-token": "1234567890:AA-secret-of-the-test-bot-xxxxxxx",
@@ -46,7 +49,7 @@ def test_an_empty_environment_gives_the_settings_of_the_stage_dev() -> None:
     assert settings.task_table_name == "botte-dev-tasks"
     assert settings.queue_name is None
     assert settings.telegram_api_url == "https://api.telegram.org"
-    assert settings.extension_port is None
+    assert settings.handler is None
     assert ":table/botte-dev-tasks/stream/" in settings.task_stream_arn
 
 
@@ -60,7 +63,7 @@ def test_every_setting_can_be_given() -> None:
             "TASK_STREAM_ARN": "arn:aws:dynamodb:eu-west-1:123456789012:table/tasks/stream/1",
             "QUEUE_NAME": "messages",
             "TELEGRAM_API_URL": "http://127.0.0.1:8081/",
-            "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": "2773",
+            "_HANDLER": "app.message",
         }
     )
     assert settings == Settings(
@@ -71,20 +74,19 @@ def test_every_setting_can_be_given() -> None:
         task_stream_arn="arn:aws:dynamodb:eu-west-1:123456789012:table/tasks/stream/1",
         queue_name="messages",
         telegram_api_url="http://127.0.0.1:8081",
-        extension_port=2773,
+        handler="app.message",
     )
 
 
 def test_empty_settings_count_as_missing() -> None:
     names = ["PARAMETERS_PATH", "TASK_TABLE_NAME", "OUTBOX_TABLE_NAME", "TASK_STREAM_ARN", "QUEUE_NAME"]
-    names += ["TELEGRAM_API_URL", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"]
+    names += ["TELEGRAM_API_URL", "_HANDLER"]
     empty = Settings.from_environ({"BOTTE_STAGE": "prod", **dict.fromkeys(names, "")})
     assert empty == Settings.from_environ({"BOTTE_STAGE": "prod"})
 
 
 def test_one_request_reads_all_parameters(aws: EmbeddedAws, doors: Doors) -> None:
-    settings = Settings.from_environ({"BOTTE_STAGE": "local"})
-    parameters = Parameters("/botte/local", settings.fetch_parameters)
+    parameters = Parameters("/botte/local", ParameterStore(Aws(aws.environment)).read)
     aws.calls.reset()
     assert "local-token" in parameters.http_api_tokens()
     assert parameters.chats()["default"] == TWIN_CHAT_ID
@@ -121,19 +123,6 @@ def test_a_fresh_bot_token_is_read_at_once(clock: Clock) -> None:
     assert parameters.bot_token(fresh=True) == "1:next"
     assert parameters.bot_token() == "1:next"
     assert len(store.asked) == 2
-
-
-def test_a_fresh_bot_token_comes_past_the_cache_of_the_extension(
-    doors: Doors, telegram: FakeTelegram, clock: Clock
-) -> None:
-    cached = http_answer(200, {"Parameter": {"Value": "1:old"}})
-    with RawServer(cached) as extension:
-        parameters = Parameters(
-            "/botte/local", _through_extension(extension.port), fetch_fresh=read_parameter_store, clock=clock
-        )
-        assert parameters.bot_token() == "1:old"
-        assert parameters.bot_token(fresh=True) == TWIN_BOT_TOKEN
-        assert parameters.bot_token() == TWIN_BOT_TOKEN
 
 
 def test_while_the_store_cannot_be_reached_the_last_values_stay_in_use(
@@ -268,31 +257,33 @@ def test_a_chat_id_may_be_written_as_a_string(clock: Clock) -> None:
     assert parameters.chats() == {"default": -100123}
 
 
-def test_the_extension_is_asked_for_each_parameter_with_the_session_token(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "session-token")
-    answers = [http_answer(200, {"Parameter": {"Value": VALUES[f"/p/{name}"]}}) for name in ASKED]
-    with RawServer(*answers) as server:
-        parameters = Parameters("/p", _through_extension(server.port), clock=clock)
+def _store(url: str, **environ: str) -> ParameterStore:
+    return ParameterStore(Aws({**CREDENTIALS, "AWS_ENDPOINT_URL": url, **environ}, sleep=lambda seconds: None))
+
+
+def _found(**values: str) -> dict[str, object]:
+    return {"Parameters": [{"Name": f"/p/{name.replace('_', '-')}", "Value": value} for name, value in values.items()]}
+
+
+def test_the_store_is_asked_once_for_all_with_their_decryption(clock: Clock) -> None:
+    values = {name.removeprefix("/p/"): value for name, value in VALUES.items()}
+    with RawServer(http_answer(200, _found(**values))) as server:
+        parameters = Parameters("/p", _store(server.url).read, clock=clock)
         assert list(parameters.http_api_tokens()) == ["first-api-token"]
         assert parameters.bot_token() == VALUES["/p/telegram-bot-token"]
         assert parameters.chats() == {"default": 1, "ops": -2}
-    targets = [urlsplit(request.split()[1].decode()) for request in server.requests]
-    assert {target.path for target in targets} == {"/systemsmanager/parameters/get"}
-    queries = [{name: values[0] for name, values in parse_qs(target.query).items()} for target in targets]
-    assert queries == [{"name": f"/p/{name}", "withDecryption": "true"} for name in ASKED]
-    for request in server.requests:
-        assert b"x-aws-parameters-secrets-token: session-token" in request.lower()
+    (request,) = server.requests
+    head, _, body = request.partition(b"\r\n\r\n")
+    assert b"x-amz-target: amazonssm.getparameters" in head.lower()
+    assert json.loads(body) == {
+        "Names": ["/p/http-api-token", "/p/telegram-bot-token", "/p/telegram-chats"],
+        "WithDecryption": True,
+    }
 
 
-ASKED = ["http-api-token", "telegram-bot-token", "telegram-chats"]
-
-
-def test_a_parameter_that_the_extension_does_not_find_is_missing(clock: Clock) -> None:
-    missing = http_answer(400, b"an unexpected error occurred while executing request: ParameterNotFound: \n")
-    with RawServer(missing) as server:
-        parameters = Parameters("/p", _through_extension(server.port), clock=clock)
+def test_a_parameter_that_the_store_does_not_find_is_missing(clock: Clock) -> None:
+    with RawServer(http_answer(200, {"Parameters": [], "InvalidParameters": ["/p/telegram-chats"]})) as server:
+        parameters = Parameters("/p", _store(server.url).read, clock=clock)
         with pytest.raises(ParametersUnavailable, match="parameter /p/telegram-chats does not exist"):
             parameters.chats()
 
@@ -300,44 +291,86 @@ def test_a_parameter_that_the_extension_does_not_find_is_missing(clock: Clock) -
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        pytest.param(http_answer(400, b"not ready to serve traffic, please wait"), "answered 400", id="not_ready"),
-        pytest.param(http_answer(401, b""), "answered 401", id="no_session"),
-        pytest.param(http_answer(500, b""), "answered 500", id="broken"),
-        pytest.param(http_answer(200, b"<html>"), "cannot be read", id="not_json"),
-        pytest.param(http_answer(200, {}), "cannot be read", id="no_parameter"),
-        pytest.param(http_answer(200, [1]), "cannot be read", id="list"),
-        pytest.param(None, "cannot be read", id="cut"),
+        pytest.param(http_answer(400, {"__type": "AccessDeniedException"}), "AccessDeniedException", id="no_right"),
+        pytest.param(http_answer(400, {"__type": "ThrottlingException"}), "ThrottlingException", id="throttled"),
+        pytest.param(http_answer(401, b""), "HTTP status 401", id="not_aws"),
+        pytest.param(http_answer(500, b""), "HTTP status 500", id="broken"),
+        pytest.param(http_answer(200, b"<html>"), "HTTP status 200", id="not_json"),
+        pytest.param(http_answer(200, {}), "no parameters in its answer", id="no_parameter"),
+        pytest.param(http_answer(200, {"Parameters": [{"Name": "x"}]}), "no parameters in its answer", id="no_value"),
+        pytest.param(http_answer(200, [1]), "HTTP status 200", id="list"),
+        pytest.param(None, "ProtocolError", id="cut"),
     ],
 )
-def test_an_extension_that_does_not_answer_as_it_should_is_an_error(
-    clock: Clock, answer: bytes | None, reason: str
-) -> None:
+def test_a_store_that_does_not_answer_as_it_should_is_an_error(clock: Clock, answer: bytes | None, reason: str) -> None:
     with RawServer(answer) as server:
-        parameters = Parameters("/p", _through_extension(server.port), clock=clock)
-        with pytest.raises(ParametersUnavailable, match=reason):
+        parameters = Parameters("/p", _store(server.url).read, clock=clock)
+        with pytest.raises(ParametersUnavailable, match=f"the Parameter Store cannot be read: {reason}"):
             parameters.chats()
 
 
-def test_an_extension_that_is_not_there_is_an_error(clock: Clock) -> None:
-    parameters = Parameters("/p", _through_extension(closed_port()), clock=clock)
-    with pytest.raises(ParametersUnavailable, match="the parameters extension cannot be read"):
+def test_a_store_that_is_away_for_a_moment_is_asked_again(clock: Clock) -> None:
+    busy = http_answer(400, {"__type": "ThrottlingException"})
+    with RawServer(None, busy, http_answer(500, b""), http_answer(200, _found(telegram_chats='{"a": 1}'))) as server:
+        assert Parameters("/p", _store(server.url).read, clock=clock).chats() == {"a": 1}
+    assert len(server.requests) == 4
+
+
+def test_a_store_that_is_not_there_is_an_error(clock: Clock) -> None:
+    parameters = Parameters("/p", _store(f"http://127.0.0.1:{closed_port()}").read, clock=clock)
+    with pytest.raises(ParametersUnavailable, match="the Parameter Store cannot be read: NewConnectionError"):
         parameters.chats()
 
 
+def test_what_cannot_be_read_ahead_is_read_when_it_is_needed(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    store = Store()
+    store.down = True
+    parameters = Parameters("/p", store, clock=clock)
+    parameters.read_ahead("telegram-bot-token", "telegram-chats")
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    store.down = False
+    assert parameters.chats() == {"default": 1, "ops": -2}
+    assert len(store.asked) == 2
+
+
+def test_what_was_read_ahead_is_not_read_again(clock: Clock) -> None:
+    store = Store()
+    parameters = Parameters("/p", store, clock=clock)
+    parameters.read_ahead("hook-tokens", "telegram-bot-token", "telegram-chats")
+    parameters.chats()
+    parameters.bot_token()
+    assert parameters.hook_tokens() == {}
+    assert len(store.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("handler", "names"),
+    [
+        ("app.message", {"telegram-bot-token", "telegram-chats"}),
+        ("app.redeliver", {"telegram-bot-token", "telegram-chats"}),
+        (
+            "app.app",
+            {"telegram-bot-token", "telegram-chats", "http-api-token", "hook-tokens", "telegram-webhook-secret"},
+        ),
+    ],
+)
+def test_a_function_reads_ahead_what_its_role_lets_it_read(handler: str, names: set[str]) -> None:
+    """One name that it may not read, and AWS refuses them all."""
+    assert set(Settings.from_environ({"_HANDLER": handler}).parameters) == names
+    policy = json.loads(
+        (POLICIES / f"prod-{handler.removeprefix('app.').replace('app', 'api_handler')}.json").read_text()
+    )
+    (readable,) = [each["Resource"] for each in policy["Statement"] if "ssm:GetParameters" in each["Action"]]
+    assert {resource.rpartition("/")[2] for resource in readable} == names
+
+
 def test_reading_parameters_logs_no_secret_at_any_level(
-    doors: Doors, telegram: FakeTelegram, clock: Clock, caplog: pytest.LogCaptureFixture
+    aws: EmbeddedAws, doors: Doors, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    answers = [http_answer(200, {"Parameter": {"Value": VALUES[f"/p/{name}"]}}) for name in ASKED]
-    with RawServer(*answers) as server:
-        Parameters("/p", _through_extension(server.port), clock=clock).http_api_tokens()
-    settings = Settings.from_environ({"BOTTE_STAGE": "local"})
-    Parameters("/botte/local", settings.fetch_parameters, clock=clock).http_api_tokens()
+    environ = {**aws.environment, "AWS_SECRET_ACCESS_KEY": "a-secret-key", "AWS_SESSION_TOKEN": "a-session-token"}
+    Parameters("/botte/local", ParameterStore(Aws(environ)).read, clock=clock).http_api_tokens()
     logged = json.dumps([[record.getMessage(), str(vars(record))] for record in caplog.records])
     assert logged != "[]"
-    for secret in (*VALUES.values(), TWIN_BOT_TOKEN, "local-token", "second-token"):
+    for secret in ("a-secret-key", "a-session-token", TWIN_BOT_TOKEN, "local-token", "second-token"):
         assert secret not in logged
-
-
-def _through_extension(port: int) -> Fetch:
-    return Settings.from_environ({"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(port)}).fetch_parameters

@@ -91,11 +91,11 @@ def _sweep_after_the_stream(app: Any, redeliver: Handler) -> Handler:
     In production a sweep takes only what has lain there for far longer than a record is on its way. That is too long
     for a storm, and what a sweep takes goes before all else of its group.
     """
-    from chalicelib.aws import DynamoTable
     from chalicelib.doors.stream import Tasks
+    from chalicelib.dynamodb import DynamoTable
 
     is_over = False
-    app.tasks = Tasks(DynamoTable(app.settings.task_table_name), clock=lambda: time.time() if is_over else 0.0)
+    app.tasks = Tasks(DynamoTable(app.aws, app.settings.task_table_name), clock=lambda: time.time() if is_over else 0.0)
 
     def redeliver_and_sweep(event: Any, context: Any) -> Any:
         nonlocal is_over

@@ -5,7 +5,6 @@ Imported by the server that forks the workers, before it knows where the embedde
 
 import os
 
-import boto3
 import chalice.cli.factory  # noqa: F401
 import urllib3  # noqa: F401
 
@@ -15,6 +14,3 @@ from chalicelib import relay, settings  # noqa: F401
 from chalicelib.doors import http, invoke, queue, stream, webhook  # noqa: F401
 
 os.environ.update(stage_environment())
-# boto3's clients are made from service models that its default session reads once.
-for service in ("dynamodb", "ssm"):
-    boto3.client(service)

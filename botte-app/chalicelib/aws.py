@@ -1,134 +1,200 @@
-"""AWS, through boto3, which is imported when it is first needed: it takes longer than everything else here together."""
+"""AWS over signed HTTPS. The SDK would take most of a cold start for the few calls that are made here.
+
+Signature: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable, Iterator
-from functools import cache
-from typing import TYPE_CHECKING, Any
+import hashlib
+import hmac
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
 
-from .errors import TableAnswerLost, TableUnavailable, WriteRefused
+from .connections import AnswerLost, Connections, NotSent
 
-if TYPE_CHECKING:
-    from types import ModuleType
+CONNECT_TIMEOUT_SECONDS = 2.0
+READ_TIMEOUT_SECONDS = 3.0
+MAX_ANSWER_BYTES = 16 << 20  # a page of a table has 1 MB, and grows as JSON
+_MIN_PAUSE_SECONDS = 0.1
 
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
-_WORTH_A_RETRY = {
+
+class _Service(NamedTuple):
+    name: str
+    json_version: str
+
+
+_SERVICES = {"AmazonSSM": _Service("ssm", "1.1"), "DynamoDB_20120810": _Service("dynamodb", "1.0")}
+# What the names of a partition's regions begin with, and its domain.
+_DOMAINS = {
+    "cn-": "amazonaws.com.cn",
+    "eusc-": "amazonaws.eu",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "us-isof-": "csp.hci.ic.gov",
+    "eu-isoe-": "cloud.adc-e.uk",
+}
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+_TURNED_AWAY = {
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
+    "ReplicatedWriteConflictException",
     "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
     "ThrottlingException",
-    "ServiceUnavailable",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
 }
-# The item is too large, or its group is: it will not be written by trying again.
-_NEVER_WRITTEN = {"ValidationException", "ItemCollectionSizeLimitExceededException"}
-# Errors of botocore's that come before a request is on its way.
-_NEVER_ASKED = {
-    "ConnectTimeoutError",
-    "EndpointConnectionError",
-    "NoCredentialsError",
-    "NoRegionError",
-    "ParamValidationError",
-    "PartialCredentialsError",
-    "ProxyConnectionError",
-    "SSLError",
-}
-_NEVER_HELPED = {"NoCredentialsError", "NoRegionError", "ParamValidationError", "PartialCredentialsError"}
-
-_lock = threading.Lock()  # boto3 makes clients on one default session, and that is not thread-safe
+_TRANSIENT_STATUSES = {500, 502, 503, 504}
 
 
-class ConditionFailed(Exception):
-    """The condition of a write does not hold; ``item`` is what is there, or empty."""
+class AwsError(Exception):
+    """A request that failed; its text holds no secret.
 
-    def __init__(self, item: dict[str, Any]) -> None:
-        super().__init__("the condition of the write does not hold")
-        self.item = item
-
-
-class DynamoTable:
-    """A table of DynamoDB. client: gives its client, when it is first needed."""
-
-    def __init__(self, name: str, client: Callable[[], Any] = lambda: client("dynamodb")) -> None:
-        self.name = name
-        self._client = client
-
-    def call(self, operation: str, **arguments: object) -> dict[str, Any]:
-        """Makes one request, without a retry.
-
-        Raises ConditionFailed; WriteRefused; TableAnswerLost where the request may have done its work; else
-        TableUnavailable, with ``retry_after`` 0 where the same request may succeed the next moment.
-        """
-        exceptions = botocore("exceptions")
-        try:
-            answer: dict[str, Any] = getattr(self._client(), operation)(TableName=self.name, **arguments)
-        except exceptions.ClientError as error:
-            code = explain(error)
-            if code == "ConditionalCheckFailedException":
-                raise ConditionFailed(error.response.get("Item", {})) from None
-            reason = f"the table {self.name} cannot be used: {code}"
-            if code in _NEVER_WRITTEN:
-                raise WriteRefused(reason) from None
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 500:
-                raise TableAnswerLost(reason, retry_after=0.0) from None
-            raise TableUnavailable(reason, retry_after=0.0 if code in _WORTH_A_RETRY else None) from None
-        except exceptions.BotoCoreError as error:
-            reason = f"the table {self.name} cannot be used: {explain(error)}"
-            kinds = {kind.__name__ for kind in type(error).__mro__}
-            if not kinds & _NEVER_ASKED:
-                raise TableAnswerLost(reason, retry_after=0.0) from None
-            raise TableUnavailable(reason, retry_after=None if kinds & _NEVER_HELPED else 0.0) from None
-        return answer
-
-
-def pages(call: Callable[..., dict[str, Any]], operation: str, **arguments: object) -> Iterator[dict[str, Any]]:
-    """The items that a query or a scan finds, one ``call`` of a table for each page of them."""
-    start: dict[str, object] = {}
-    while True:
-        answer = call(operation, **arguments, **start)
-        yield from answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return
-        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
-
-
-def client(service: str) -> Any:
-    """The boto3 client for an AWS service, made once. It gives up after about 10 seconds, so that a caller can answer.
-
-    Region, credentials and ``AWS_ENDPOINT_URL`` come from the environment, as ever with boto3.
+    code: AWS's name of the error, or what went wrong on the way. may_pass: the same request may succeed the next
+    moment. perhaps_done: it, or a try before it, may have done its work; otherwise it surely did not. answer: AWS's.
     """
-    with _lock:
-        return _client(service)
+
+    def __init__(
+        self, code: str, *, may_pass: bool = False, perhaps_done: bool = False, answer: Mapping[str, Any] = {}
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.may_pass = may_pass
+        self.perhaps_done = perhaps_done
+        self.answer = answer
 
 
-def explain(error: Exception) -> str:
-    """What an exception of botocore's means, in a few words that hold no secret."""
-    response = getattr(error, "response", None)
-    if response is not None:
-        return str(response["Error"]["Code"])
-    endpoint = getattr(error, "kwargs", {}).get("endpoint_url")
-    return f"{type(error).__name__} at {endpoint}" if endpoint else type(error).__name__
+class Aws:
+    """AWS as a Lambda function reaches it.
+
+    environ: has the credentials and the region, under the names that Lambda gives them; ``AWS_ENDPOINT_URL_SSM``,
+    ``AWS_ENDPOINT_URL_DYNAMODB`` or ``AWS_ENDPOINT_URL`` is another address, as in the SDKs. clock: epoch seconds.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._environ = environ
+        self._clock = clock
+        self._sleep = sleep
+        self._connections = Connections(connect_timeout=CONNECT_TIMEOUT_SECONDS, max_answer_bytes=MAX_ANSWER_BYTES)
+
+    def call(self, operation: str, arguments: Mapping[str, object], *, patience: float = 0.0) -> dict[str, Any]:
+        """The answer of an operation, such as ``AmazonSSM.GetParameters`` or ``DynamoDB_20120810.UpdateItem``.
+
+        patience: for so many seconds, what may pass is tried again. A try takes 5 s at most.
+        Raises AwsError.
+        """
+        body = json.dumps(arguments).encode()
+        ends, pause, lost = self._clock() + patience, _MIN_PAUSE_SECONDS, False
+        while True:
+            try:
+                return self._ask(operation, body)
+            except AwsError as error:
+                lost = error.perhaps_done = lost or error.perhaps_done
+                if not error.may_pass or self._clock() + pause > ends:
+                    raise
+            self._sleep(pause)
+            pause *= 2
+
+    def _ask(self, operation: str, body: bytes) -> dict[str, Any]:
+        service = _SERVICES[operation.partition(".")[0]]
+        region = self._get("AWS_REGION", "AWS_DEFAULT_REGION")
+        url = urlsplit(endpoint_url(service.name, region, self._environ))
+        headers = {
+            "Content-Type": f"application/x-amz-json-{service.json_version}",
+            "Host": _host(url.scheme, url.netloc),
+            "X-Amz-Date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock())),
+            "X-Amz-Target": operation,
+        }
+        if token := self._environ.get("AWS_SESSION_TOKEN"):
+            headers["X-Amz-Security-Token"] = token
+        path, scope = url.path or "/", [region, service.name, "aws4_request"]
+        key_id, secret = self._get("AWS_ACCESS_KEY_ID"), self._get("AWS_SECRET_ACCESS_KEY")
+        headers["Authorization"] = _authorization(key_id, secret, scope, path, headers, body)
+        where = f"{url.scheme}://{headers['Host']}"
+        try:
+            answer = self._connections.post(where + path, headers, body, read_timeout=READ_TIMEOUT_SECONDS)
+        except NotSent as error:
+            raise AwsError(f"{error} at {where}", may_pass=True) from None
+        except AnswerLost as error:
+            raise AwsError(f"{error} at {where}", may_pass=True, perhaps_done=True) from None
+        return _result(answer.status, answer.body)
+
+    def _get(self, *names: str) -> str:
+        value = next(filter(None, map(self._environ.get, names)), None)
+        if value is None:
+            raise AwsError(f"{names[0]} is not set")
+        return value
 
 
-def botocore(module: str) -> ModuleType:
-    """A module of botocore, such as ``exceptions``."""
-    return _import(f"botocore.{module}")
+def endpoint_url(service: str, region: str, environ: Mapping[str, str]) -> str:
+    """Where a service is, such as ``ssm``."""
+    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
+        for name in (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL"):
+            if given := environ.get(name):
+                return given
+    domain = next((domain for start, domain in _DOMAINS.items() if region.startswith(start)), "amazonaws.com")
+    return f"https://{service}.{region}.{domain}"
 
 
-@cache
-def _client(service: str) -> Any:
-    # Whoever writes to a table has to know whether an earlier try of the same request may have been the one.
-    tries = 1 if service == "dynamodb" else 2
-    config = botocore("config").Config(
-        connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": tries}
+def _host(scheme: str, netloc: str) -> str:
+    return netloc.rpartition("@")[2].removesuffix({"http": ":80", "https": ":443"}.get(scheme, ""))
+
+
+def _authorization(
+    key_id: str, secret: str, scope: Sequence[str], path: str, headers: Mapping[str, str], body: bytes
+) -> str:
+    """The value of the header of that name, by Signature Version 4, for a POST with these headers.
+
+    scope: region, service and ``aws4_request``.
+    """
+    date = headers["X-Amz-Date"]
+    scope = [date[:8], *scope]
+    signed = ";".join(name.lower() for name in sorted(headers))
+    lines = [f"{name.lower()}:{headers[name]}" for name in sorted(headers)]
+    request = "\n".join(["POST", quote(path, safe="/~"), "", *lines, "", signed, hashlib.sha256(body).hexdigest()])
+    digest = hashlib.sha256(request.encode()).hexdigest()
+    to_sign = "\n".join(["AWS4-HMAC-SHA256", date, "/".join(scope), digest])
+    key = f"AWS4{secret}".encode()
+    for part in (*scope, to_sign):
+        key = hmac.digest(key, part.encode(), "sha256")
+    credential = "/".join([key_id, *scope])
+    return f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={signed}, Signature={key.hex()}"
+
+
+def _result(status: int, body: bytes) -> dict[str, Any]:
+    """The answer's fields; everything but success is an error."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    if status == 200 and isinstance(answer, dict):
+        return answer
+    fields = answer if isinstance(answer, dict) else {}
+    # Such as com.amazonaws.dynamodb.v20120810#ThrottlingException
+    code = str(fields.get("__type") or f"HTTP status {status}").partition(":")[0].rpartition("#")[2]
+    is_turned_away = code in _TURNED_AWAY
+    raise AwsError(
+        code,
+        may_pass=is_turned_away or status == 200 or status in _TRANSIENT_STATUSES,
+        perhaps_done=not is_turned_away and (status == 200 or status >= 500),
+        answer=fields,
     )
-    return _import("boto3").client(service, config=config)
-
-
-@cache
-def _import(name: str) -> ModuleType:
-    from importlib import import_module
-
-    # At DEBUG botocore logs whole answers, and with them the parameters' values.
-    logging.getLogger("botocore").setLevel(logging.WARNING)
-    return import_module(name)

@@ -11,8 +11,9 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from . import aws
+from .aws import Aws, AwsError
 from .errors import ParameterMissing, ParametersUnavailable
 
 VERSION = "0.1.0"
@@ -22,17 +23,21 @@ CHATS = "telegram-chats"
 HOOK_TOKENS = "hook-tokens"
 WEBHOOK_SECRET = "telegram-webhook-secret"  # noqa: S105 - the name of a parameter
 
+PATIENCE_SECONDS = 2.0  # for which a request of the Parameter Store is tried again
 _FRESH_SECONDS = 300.0
 _RETRY_SECONDS = 30.0
 _log = logging.getLogger("botte.settings")
 
 Fetch = Callable[[Sequence[str]], Mapping[str, str]]
-Edit = Callable[[str, Callable[[str], str]], str]
+Put = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The stage's settings, as ``.chalice/config.json`` puts them into the environment."""
+    """The stage's settings, as ``.chalice/config.json`` puts them into the environment.
+
+    handler: which one this Lambda function runs, such as ``app.message``; None outside of Lambda.
+    """
 
     stage: str
     parameters_path: str
@@ -41,7 +46,7 @@ class Settings:
     task_stream_arn: str
     queue_name: str | None
     telegram_api_url: str
-    extension_port: int | None
+    handler: str | None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -57,64 +62,73 @@ class Settings:
             or f"arn:aws:dynamodb:us-east-1:000000000000:table/{table}/stream/not-deployed",
             queue_name=environ.get("QUEUE_NAME") or None,
             telegram_api_url=(environ.get("TELEGRAM_API_URL") or "https://api.telegram.org").rstrip("/"),
-            extension_port=int(environ.get("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT") or 0) or None,
+            handler=environ.get("_HANDLER") or None,
         )
 
-    def fetch_parameters(self, names: Sequence[str]) -> Mapping[str, str]:
-        """The values of parameters by their full names, read in the quickest way that the Lambda offers."""
-        if self.extension_port is not None:
-            return _from_extension(self.extension_port, os.environ.get("AWS_SESSION_TOKEN", ""), names)
-        return read_parameter_store(names)
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters that the handler needs, and may read."""
+        common = (BOT_TOKEN, CHATS)
+        return (HTTP_API_TOKEN, HOOK_TOKENS, WEBHOOK_SECRET, *common) if self.handler == "app.app" else common
 
 
-def edit_parameter(name: str, edit: Callable[[str], str]) -> str:
-    """Reads a parameter from the Parameter Store itself, writes it back as ``edit`` makes it, and returns that.
+class ParameterStore:
+    """AWS's Parameter Store. Its methods raise ParametersUnavailable; they take 12 s at most."""
 
-    Raises ParametersUnavailable.
-    """
-    value = read_parameter_store([name]).get(name)
-    if value is None:
-        raise ParameterMissing(f"parameter {name} does not exist")
-    edited = edit(value)
-    if edited != value:
-        exceptions = aws.botocore("exceptions")
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def read(self, names: Sequence[str]) -> Mapping[str, str]:
+        """The values of those parameters that exist, by their full names."""
         try:
-            aws.client("ssm").put_parameter(Name=name, Value=edited, Type="String", Overwrite=True)
-        except (exceptions.BotoCoreError, exceptions.ClientError) as error:
-            raise ParametersUnavailable(f"the Parameter Store cannot be written: {aws.explain(error)}") from None
-    return edited
+            answer = self._call("GetParameters", Names=list(names), WithDecryption=True)
+            return {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
+        except AwsError as error:
+            raise ParametersUnavailable(f"the Parameter Store cannot be read: {error.code}") from None
+        except (KeyError, TypeError):
+            reason = "the Parameter Store cannot be read: no parameters in its answer"
+            raise ParametersUnavailable(reason) from None
+
+    def put(self, name: str, value: str) -> None:
+        """Writes a parameter that is no secret over the one that is there."""
+        try:
+            self._call("PutParameter", Name=name, Value=value, Type="String", Overwrite=True)
+        except AwsError as error:
+            raise ParametersUnavailable(f"the Parameter Store cannot be written: {error.code}") from None
+
+    def _call(self, operation: str, **arguments: object) -> dict[str, Any]:
+        return self._aws.call(f"AmazonSSM.{operation}", arguments, patience=PATIENCE_SECONDS)
 
 
 class Parameters:
     """The stage's parameters, read when first needed and again after five minutes.
 
     When they cannot be read again, the values at hand stay in use. One that does not exist is looked for every 30 s.
-    fetch: takes full parameter names, returns the values of those that exist, raises ParametersUnavailable.
-    fetch_fresh: the same, past any cache between; edit: see :func:`edit_parameter`. clock: epoch seconds, as the
+    fetch and put: as in :class:`ParameterStore`; without ``put`` nothing is written. clock: epoch seconds, as the
     monotonic clock may stand still while a Lambda is frozen.
     """
 
     def __init__(
-        self,
-        path: str,
-        fetch: Fetch,
-        *,
-        fetch_fresh: Fetch | None = None,
-        edit: Edit = edit_parameter,
-        clock: Callable[[], float] = time.time,
+        self, path: str, fetch: Fetch, put: Put | None = None, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._path = path
         self._fetch = fetch
-        self._fetch_fresh = fetch_fresh or fetch
-        self._edit = edit
+        self._put = put
         self._clock = clock
         self._values: dict[str, str] = {}
         self._fresh_until: dict[str, float] = {}
 
+    def read_ahead(self, *names: str) -> None:
+        """Reads parameters before they are needed. What cannot be read is left to who needs it."""
+        try:
+            self._read(names, self._clock())
+        except ParametersUnavailable as error:
+            _log.warning("parameters cannot be read ahead", extra={"reason": error.reason})
+
     def bot_token(self, *, fresh: bool = False) -> str:
         """The bot token; ``fresh`` reads it from the Parameter Store in any case."""
         if fresh:
-            self._read([BOT_TOKEN], self._clock(), self._fetch_fresh)
+            self._read([BOT_TOKEN], self._clock())
         return self._get(BOT_TOKEN, CHATS).strip()
 
     def http_api_tokens(self) -> dict[str, str]:
@@ -141,14 +155,18 @@ class Parameters:
 
     def move_chat(self, old_id: int, new_id: int) -> None:
         """Puts a chat's new id in the place of its old one, in the Parameter Store. Raises ParametersUnavailable."""
-
-        def moved(value: str) -> str:
-            chats = self._chats(value)
-            if old_id not in chats.values():
-                return value  # another function, or the owner, was here before
-            return json.dumps({name: new_id if id == old_id else id for name, id in chats.items()}, ensure_ascii=False)
-
-        self._values[CHATS] = self._edit(f"{self._path}/{CHATS}", moved)
+        name = f"{self._path}/{CHATS}"
+        value = self._fetch([name]).get(name)
+        if value is None:
+            raise ParameterMissing(f"parameter {name} does not exist")
+        chats = self._chats(value)
+        if old_id in chats.values():  # otherwise another function, or the owner, was here before
+            moved = {each: new_id if id == old_id else id for each, id in chats.items()}
+            value = json.dumps(moved, ensure_ascii=False)
+            if self._put is None:
+                raise ParametersUnavailable("the Parameter Store cannot be written from here")
+            self._put(name, value)
+        self._values[CHATS] = value
 
     def _chats(self, value: str) -> dict[str, int]:
         try:
@@ -161,14 +179,14 @@ class Parameters:
         now = self._clock()
         stale = [each for each in (name, *also) if self._fresh_until.get(each, 0.0) <= now]
         if name in stale:
-            self._read(stale, now, self._fetch)
+            self._read(stale, now)
         if name not in self._values:
             raise ParameterMissing(f"parameter {self._path}/{name} does not exist")
         return self._values[name]
 
-    def _read(self, names: Sequence[str], now: float, fetch: Fetch) -> None:
+    def _read(self, names: Sequence[str], now: float) -> None:
         try:
-            found = fetch([f"{self._path}/{name}" for name in names])
+            found = self._fetch([f"{self._path}/{name}" for name in names])
         except ParametersUnavailable as error:
             if names[0] not in self._values:
                 raise
@@ -205,36 +223,3 @@ def _chat_id(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise ValueError("not a chat id")
-
-
-def read_parameter_store(names: Sequence[str]) -> Mapping[str, str]:
-    """The values of those parameters that exist, from the Parameter Store itself. Raises ParametersUnavailable."""
-    exceptions = aws.botocore("exceptions")
-    try:
-        answer = aws.client("ssm").get_parameters(Names=list(names), WithDecryption=True)
-    except (exceptions.BotoCoreError, exceptions.ClientError) as error:
-        raise ParametersUnavailable(f"the Parameter Store cannot be read: {aws.explain(error)}") from None
-    return {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
-
-
-def _from_extension(port: int, session_token: str, names: Sequence[str]) -> Mapping[str, str]:
-    """Through AWS's Parameters and Secrets Lambda extension, which is far quicker than boto3.
-
-    https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-integration-lambda-extensions.html
-    """
-    import urllib3
-
-    headers = {"X-Aws-Parameters-Secrets-Token": session_token}
-    found: dict[str, str] = {}
-    try:
-        with urllib3.HTTPConnectionPool("localhost", port, timeout=5, retries=False) as pool:
-            for name in names:
-                query = {"name": name, "withDecryption": "true"}
-                answer = pool.request("GET", "/systemsmanager/parameters/get", fields=query, headers=headers)
-                if answer.status == 200:
-                    found[name] = str(answer.json()["Parameter"]["Value"])
-                elif b"ParameterNotFound" not in answer.data:
-                    raise ParametersUnavailable(f"the parameters extension answered {answer.status}")
-    except (urllib3.exceptions.HTTPError, ValueError, KeyError, TypeError) as error:
-        raise ParametersUnavailable(f"the parameters extension cannot be read: {type(error).__name__}") from None
-    return found

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from chalicelib.aws import ConditionFailed
+from chalicelib.dynamodb import ConditionFailed
 from chalicelib.errors import Ambiguous, TableAnswerLost, TableUnavailable, Unavailable
 from tests import notices
 
@@ -107,9 +107,9 @@ class TasksInMemory:
         self.items[item["PK"]["S"], item["SK"]["S"]] = dict(item)
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        if operation == "scan":
+        if operation == "Scan":
             return {"Items": list(self.items.values())}
-        assert operation == "delete_item"
+        assert operation == "DeleteItem"
         key = (arguments["Key"]["PK"]["S"], arguments["Key"]["SK"]["S"])
         item = self.items.get(key, {})
         values = arguments.get("ExpressionAttributeValues", {})

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.aws import DynamoTable
+from chalicelib.aws import Aws
+from chalicelib.dynamodb import DynamoTable
 from chalicelib.outbox.table import OutboxTable
 from tests.doors import Table
 from tests.outbox.memory_table import MemoryTable
 from tests.outbox.steps import Steps
 from tests.outbox.test_crash_points import SCENARIOS, SCRIPTS, Scenario, run
 from tests.outbox.world import World
+from tools.dev.aws import EmbeddedAws
 
 
 def outcome(world: World, scenario: Scenario, script: str) -> tuple[list[dict[str, Any]], list[str], list[str]]:
@@ -34,7 +36,7 @@ assert {name for _, name in QUICK} <= SCENARIOS.keys()
         for name, scenario in SCENARIOS.items()
     ],
 )
-def test_it_does_what_the_embedded_aws_does(table: Table, scenario: Scenario, script: str) -> None:
-    memory, aws = World(MemoryTable()), World(OutboxTable(DynamoTable(table.name, lambda: table.client)))
-    memory.clock.now = aws.clock.now = 1_800_000_000.0
-    assert outcome(memory, scenario, script) == outcome(aws, scenario, script)
+def test_it_does_what_the_embedded_aws_does(aws: EmbeddedAws, table: Table, scenario: Scenario, script: str) -> None:
+    memory, dynamodb = World(MemoryTable()), World(OutboxTable(DynamoTable(Aws(aws.environment), table.name)))
+    memory.clock.now = dynamodb.clock.now = 1_800_000_000.0
+    assert outcome(memory, scenario, script) == outcome(dynamodb, scenario, script)

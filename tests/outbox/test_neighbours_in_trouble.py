@@ -52,7 +52,7 @@ class PagedTasks(TasksInMemory):
     fails_after: str | None = None
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        if operation != "scan":
+        if operation != "Scan":
             return super().call(operation, **arguments)
         self.clock.sleep(1.0)
         start = arguments.get("ExclusiveStartKey", ("", ""))

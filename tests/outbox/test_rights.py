@@ -29,8 +29,8 @@ RIGHTS = {
     "lanes": ("Query", OUTBOX),
     "chats": ("Scan", f"{OUTBOX}/index/due"),
     "scan": ("Scan", OUTBOX),
-    "tasks delete_item": ("DeleteItem", TASKS),
-    "tasks scan": ("Scan", TASKS),
+    "tasks DeleteItem": ("DeleteItem", TASKS),
+    "tasks Scan": ("Scan", TASKS),
 }
 # Beside what the scenarios do: the webhook counts, and an id may belong to a message in a group.
 RARE = {function: {"get"} for function in FUNCTIONS.values()} | {"api_handler": {"scan", "get"}}

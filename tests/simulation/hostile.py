@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,7 +36,7 @@ def odd(random: Random, tag: str, at: float) -> Submission:
     if choice == 5:
         return Submission(at, tag, "queue", words, body=f"{words['text']}, and no JSON [")
     if choice == 6:
-        payload = {"M": {"text": {"B": tag.encode()}, "sender_app": {"S": tag}}}
+        payload = {"M": {"text": {"B": base64.b64encode(tag.encode()).decode()}, "sender_app": {"S": tag}}}
         return Submission(at, tag, "task", {}, "bad", body=payload, sort=tag)
     if choice == 7:
         body = {"L": [{"S": words["text"]}]} if random.random() < 0.5 else {"S": json.dumps(words)}

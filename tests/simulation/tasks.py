@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.aws import ConditionFailed
+from chalicelib.dynamodb import ConditionFailed
 from tests.simulation.table import call_table
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class TaskTable:
 
 
 class ProcessTasks:
-    """The table as one process reaches it: what ``chalicelib.aws.DynamoTable`` is to a real one."""
+    """The table as one process reaches it: what ``chalicelib.dynamodb.DynamoTable`` is to a real one."""
 
     def __init__(self, world: World, process: Process) -> None:
         self._world = world
@@ -61,20 +61,15 @@ class ProcessTasks:
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         key = "|".join(_place(arguments["Key"])) if "Key" in arguments else ""
-        return call_table(
-            self._world, self._process, operation, "task " + key, lambda: getattr(self, "_" + operation)(**arguments)
-        )
+        effects: dict[str, Callable[..., dict[str, Any]]] = {"DeleteItem": self._delete, "Scan": self._scan}
+        return call_table(self._world, self._process, operation, "task " + key, lambda: effects[operation](**arguments))
 
-    def _delete_item(
+    def _delete(
         self, *, Key: Item, ConditionExpression: str, ExpressionAttributeValues: Item | None = None
     ) -> dict[str, Any]:
         self._world.tasks.delete(Key, ConditionExpression, ExpressionAttributeValues or {})
         self._world.note(self._process.name, "task deleted", key="|".join(_place(Key)))
         return {}
-
-    def _get_item(self, *, Key: Item, ConsistentRead: bool) -> dict[str, Any]:
-        found = self._world.tasks.items.get(_place(Key))
-        return {} if found is None else {"Item": found}
 
     def _scan(self, *, ConsistentRead: bool, ExclusiveStartKey: Item | None = None) -> dict[str, Any]:
         items, last = self._world.tasks.page(None if ExclusiveStartKey is None else _place(ExclusiveStartKey))

@@ -12,7 +12,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from chalicelib.aws import DynamoTable
+from chalicelib.aws import Aws
+from chalicelib.dynamodb import DynamoTable
 from chalicelib.errors import redact
 from chalicelib.outbox.table import Outbox, OutboxTable
 from chalicelib.settings import CHATS, Settings
@@ -54,22 +55,22 @@ class Stage:
         self.outbox_table_name = settings.outbox_table_name
         self.queue_name = settings.queue_name
         self.telegram_api_url = settings.telegram_api_url
-        self._options: dict[str, str] = {}
-        try:
-            # The AWS CLI and the other SDKs take either variable, boto3 only the first.
-            region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
-            self._session = boto3.Session(region_name=region)
-        except BotoCoreError as error:
-            raise StageError(f"AWS cannot be used: {error}") from None
-        self._clients: dict[str, Any] = {}
+        self._endpoint_url: str | None = None
+        # The AWS CLI and the other SDKs take either variable, boto3 only the first.
+        given = {"region_name": os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")}
         if self.is_local:
             self.telegram_api_url = _loopback("BOTTE_TELEGRAM_PORT", "8081")
-            self._options = {
-                "endpoint_url": _loopback("BOTTE_AWS_PORT", "4566"),
+            self._endpoint_url = _loopback("BOTTE_AWS_PORT", "4566")
+            given = {
                 "region_name": self.environment["AWS_DEFAULT_REGION"],
                 "aws_access_key_id": self.environment["AWS_ACCESS_KEY_ID"],
                 "aws_secret_access_key": self.environment["AWS_SECRET_ACCESS_KEY"],
             }
+        try:
+            self._session = boto3.Session(**given)
+        except BotoCoreError as error:
+            raise StageError(f"AWS cannot be used: {error}") from None
+        self._clients: dict[str, Any] = {}
 
     @property
     def prefix(self) -> str:
@@ -100,10 +101,9 @@ class Stage:
     @property
     def region(self) -> str:
         """Where the stage is."""
-        region = self._options.get("region_name") or self._session.region_name
-        if not region:
+        if not self._session.region_name:
             raise StageError("no AWS region is set: set AWS_REGION, or run aws configure")
-        return region
+        return str(self._session.region_name)
 
     def http_url(self) -> str:
         """Where the HTTP door is, as ``BOTTE_API_URL`` or else Chalice says; without a slash at its end."""
@@ -119,9 +119,25 @@ class Stage:
             raise StageError(f"{where} does not tell the URL: make deploy writes it, or set BOTTE_API_URL") from None
 
     def outbox(self) -> Outbox:
-        """The stage's outbox."""
-        client = self.client("dynamodb")
-        return Outbox(OutboxTable(DynamoTable(self.outbox_table_name, lambda: client)))
+        """The stage's outbox, reached where boto3 reaches it, with what it found there."""
+        endpoint_url = self.client("dynamodb").meta.endpoint_url
+        try:
+            found = self._session.get_credentials()
+            if found is None:
+                raise NoCredentialsError
+            keys = found.get_frozen_credentials()
+        except BotoCoreError as error:
+            raise _unusable("dynamodb", error) from None
+        aws = Aws(
+            {
+                "AWS_ACCESS_KEY_ID": keys.access_key,
+                "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+                "AWS_SESSION_TOKEN": keys.token or "",
+                "AWS_REGION": self.region,
+                "AWS_ENDPOINT_URL": endpoint_url,
+            }
+        )
+        return Outbox(OutboxTable(DynamoTable(aws, self.outbox_table_name)))
 
     def parameter(self, name: str) -> str | None:
         """The value of a parameter; None if there is none."""
@@ -186,7 +202,7 @@ class Stage:
         try:
             if service not in self._clients:
                 config = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
-                self._clients[service] = self._session.client(service, config=config, **self._options)
+                self._clients[service] = self._session.client(service, config=config, endpoint_url=self._endpoint_url)
             return self._clients[service]
         except (BotoCoreError, ValueError) as error:
             raise StageError(f"AWS cannot be used: {error}") from None

@@ -8,16 +8,15 @@ from __future__ import annotations
 import json
 import logging
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from .. import senders
-from ..aws import ConditionFailed, DynamoTable, pages
 from ..contract.message import FIELDS, is_id
 from ..contract.reading import Reading, read_leniently
 from ..contract.task import GROUP_PREFIX, InvalidTask, is_task, to_fields
+from ..dynamodb import ConditionFailed, DynamoTable, pages
 from ..errors import TableUnavailable
 from ..outbox.row import Key
 from ..relay import Entry
@@ -67,7 +66,7 @@ class Tasks:
         if self._scan is None:
             if now < self._swept_ts + SWEEP_SECONDS:
                 return
-            self._scan = pages(self._table.call, "scan", ConsistentRead=True)
+            self._scan = pages(self._table.call, "Scan", ConsistentRead=True)
             self._lay_there, self._seen = self._seen, set()
             self._untaken.clear()
         try:
@@ -108,7 +107,7 @@ class Tasks:
         values = {f":{name}": item[name] for name in _CONTENT if name in item}
         try:
             self._table.call(
-                "delete_item",
+                "DeleteItem",
                 Key={"PK": item["PK"], "SK": item["SK"]},
                 ConditionExpression=" AND ".join(tests),
                 **({"ExpressionAttributeValues": values} if values else {}),
@@ -150,4 +149,4 @@ def _raw(item: Item) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=lambda binary: b64encode(binary).decode())
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)

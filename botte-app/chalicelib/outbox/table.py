@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol, TypeVar
 
-from ..aws import ConditionFailed, DynamoTable, pages
 from ..contract.task import to_attribute
+from ..dynamodb import ConditionFailed, DynamoTable, pages
 from ..errors import TableAnswerLost, TableUnavailable
 from . import states
 from .row import Key, Row
@@ -66,12 +66,12 @@ class Outbox:
 
     def __init__(
         self,
-        table: Table | str,
+        table: Table,
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._table: Table = OutboxTable(DynamoTable(table)) if isinstance(table, str) else table
+        self._table = table
         self._clock = clock
         self._sleep = sleep
 
@@ -196,13 +196,13 @@ class OutboxTable:
 
     def apply(self, key: Key, change: Change) -> Row:
         try:
-            answer = self._table.call("update_item", Key=_key(key), **_expressions(change))
+            answer = self._table.call("UpdateItem", Key=_key(key), **_expressions(change))
         except ConditionFailed as failed:
             raise NotApplied(Row(failed.item)) from None
         return Row(answer["Attributes"])
 
     def get(self, key: Key) -> Row | None:
-        item = self._table.call("get_item", Key=_key(key), ConsistentRead=True).get("Item")
+        item = self._table.call("GetItem", Key=_key(key), ConsistentRead=True).get("Item")
         return Row(item) if item else None
 
     def head(self, partition: str) -> Row | None:
@@ -218,14 +218,14 @@ class OutboxTable:
         return self._query("PK = :lanes", {":lanes": Key.of_lane("").partition})
 
     def chats(self) -> Iterator[str]:
-        return (row.chat for row in self._pages("scan", IndexName="due", ProjectionExpression="Chat"))
+        return (row.chat for row in self._pages("Scan", IndexName="due", ProjectionExpression="Chat"))
 
     def scan(self) -> Iterator[Row]:
-        return self._pages("scan", ConsistentRead=True)
+        return self._pages("Scan", ConsistentRead=True)
 
     def _query(self, condition: str, values: Mapping[str, object], **options: object) -> Iterator[Row]:
         named = {name: to_attribute(value) for name, value in values.items()}
-        return self._pages("query", KeyConditionExpression=condition, ExpressionAttributeValues=named, **options)
+        return self._pages("Query", KeyConditionExpression=condition, ExpressionAttributeValues=named, **options)
 
     def _pages(self, operation: str, **arguments: object) -> Iterator[Row]:
         return map(Row, pages(self._table.call, operation, **arguments))

@@ -5,17 +5,14 @@ The bot token is part of every URL, so no URL and no foreign error text ever lea
 
 from __future__ import annotations
 
-import http.client
-import io
 import json
 import logging
-import socket
-import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-import urllib3
+from urllib3 import encode_multipart_formdata
 
+from ..connections import AnswerLost, Connections, NotSent
 from ..errors import (
     Ambiguous,
     BotTokenRejected,
@@ -29,27 +26,15 @@ from ..errors import (
     redact,
 )
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 10.0
 MEDIA_READ_TIMEOUT_SECONDS = 20.0  # Telegram fetches a photo or document before it answers
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 MAX_ANSWER_BYTES = 1 << 20
 
-# A connection that lay idle for longer, perhaps in a frozen Lambda, may be dead without our knowing. By the wall clock:
-# the monotonic one may stand still while the Lambda is frozen.
-_MAX_IDLE_SECONDS = 60.0
 _DEFAULT_RETRY_AFTER_SECONDS = 5.0
 _MIN_RETRY_AFTER_SECONDS = 1.0
 
-_NOT_SENT = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.SSLError,
-    urllib3.exceptions.LocationValueError,
-)
 _MARKUP = ("can't parse entities", "can't parse caption entities", "can't parse message text")
 _NO_WORDS = ("message text is empty", "text must be non-empty")  # of markup around nothing
 _THREAD = ("message thread not found", "message_thread_not_found", "topic_closed", "topic_deleted", "topic closed")
@@ -102,66 +87,6 @@ class _RedactingFilter(logging.Filter):
 logging.getLogger("urllib3.connectionpool").addFilter(_RedactingFilter())
 
 
-class _AnswerStream(io.RawIOBase):
-    """What a socket brings until a time of the monotonic clock: each read gets no more than what is left of it."""
-
-    def __init__(self, connection: socket.socket, ends: float) -> None:
-        self._connection = connection
-        self._stream = connection.makefile("rb", buffering=0)
-        self._ends = ends
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
-        left = self._ends - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer took too long")
-        self._connection.settimeout(left)
-        return self._stream.readinto(buffer)
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-
-class _Answer(http.client.HTTPResponse):
-    """An answer that comes within the socket's timeout as a whole: status, headers and body, however slowly they drip.
-
-    Python gives that time to each read of a few bytes.
-    """
-
-    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
-        timeout = sock.gettimeout()
-        super().__init__(sock, *arguments, **options)
-        if timeout is not None:
-            self.fp.close()
-            self.fp = io.BufferedReader(_AnswerStream(sock, time.monotonic() + timeout))
-
-
-class _HttpConnection(urllib3.connection.HTTPConnection):
-    response_class = _Answer
-
-
-class _HttpsConnection(urllib3.connection.HTTPSConnection):
-    response_class = _Answer
-
-    def connect(self) -> None:
-        try:
-            super().connect()
-        except TimeoutError:
-            # urllib3 takes it for a lost answer; but before the handshake is done nothing was asked.
-            raise urllib3.exceptions.ConnectTimeoutError(self, "the TLS handshake took too long") from None
-
-
-class _HttpConnectionPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
-
-
-class _HttpsConnectionPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection
-
-
 class Telegram:
     """The Bot API at ``api_url``, over one connection that is kept alive between calls.
 
@@ -181,13 +106,8 @@ class Telegram:
     ) -> None:
         self._api_url = api_url
         self._bot_token = bot_token
-        self._timeout, self._media_timeout = (
-            urllib3.Timeout(total=connect_timeout + read, connect=connect_timeout, read=read)
-            for read in (read_timeout, media_read_timeout)
-        )
-        self._pool = urllib3.PoolManager(maxsize=4, retries=False)
-        self._pool.pool_classes_by_scheme = {"http": _HttpConnectionPool, "https": _HttpsConnectionPool}
-        self._last_used = time.time()
+        self._read_timeout, self._media_read_timeout = read_timeout, media_read_timeout
+        self._connections = Connections(connect_timeout=connect_timeout, max_answer_bytes=MAX_ANSWER_BYTES)
 
     def call(self, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None = None) -> Any:
         """Calls a Bot API method and returns its ``result``.
@@ -205,30 +125,23 @@ class Telegram:
             return self._post(fresh, method, fields, file)
 
     def _post(self, token: str, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None) -> Any:
-        now = time.time()
-        if now - self._last_used > _MAX_IDLE_SECONDS:
-            self._pool.clear()
-        self._last_used = now
-        url = f"{self._api_url}/bot{token}/{method}"
-        options: dict[str, Any] = {"redirect": False, "preload_content": False}
-        options["timeout"] = self._media_timeout if method in _MEDIA_METHODS else self._timeout
+        if file is None:
+            body, content_type = json.dumps(fields, ensure_ascii=False).encode(), "application/json"
+        else:
+            form: dict[str, Any] = {name: _form_value(value) for name, value in fields.items()}
+            body, content_type = encode_multipart_formdata({**form, "document": file})
         try:
-            if file is None:
-                body = json.dumps(fields, ensure_ascii=False).encode()
-                headers = {"Content-Type": "application/json"}
-                answer = self._pool.request("POST", url, body=body, headers=headers, **options)
-            else:
-                form: dict[str, Any] = {name: _form_value(value) for name, value in fields.items()}
-                answer = self._pool.request("POST", url, fields={**form, "document": file}, **options)
-            content = answer.read(MAX_ANSWER_BYTES + 1)
-        except _NOT_SENT as error:
-            raise Unavailable(f"Telegram cannot be reached: {type(error).__name__}") from None
-        except urllib3.exceptions.HTTPError as error:
-            raise Ambiguous(f"Telegram's answer was lost: {type(error).__name__}") from None
-        if len(content) > MAX_ANSWER_BYTES:
-            answer.close()
-            content = b""
-        return _result(answer.status, answer.headers, content)
+            status, headers, content = self._connections.post(
+                f"{self._api_url}/bot{token}/{method}",
+                {"Content-Type": content_type},
+                body,
+                read_timeout=self._media_read_timeout if method in _MEDIA_METHODS else self._read_timeout,
+            )
+        except NotSent as error:
+            raise Unavailable(f"Telegram cannot be reached: {error}") from None
+        except AnswerLost as error:
+            raise Ambiguous(f"Telegram's answer was lost: {error}") from None
+        return _result(status, headers, content)
 
 
 def _form_value(value: object) -> str:

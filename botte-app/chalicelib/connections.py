@@ -1,0 +1,148 @@
+"""HTTPS with deadlines: it tells a request that was never sent from one whose answer was lost."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import urllib3
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+# A connection that lay idle for longer, perhaps in a frozen Lambda, may be dead without our knowing. By the wall clock:
+# the monotonic one may stand still while the Lambda is frozen.
+_MAX_IDLE_SECONDS = 60.0
+
+
+class NotSent(Exception):
+    """There was no connection: the server knows nothing of the request. The text is the kind of the error alone."""
+
+
+class AnswerLost(Exception):
+    """The request may have been sent, and its answer did not come. The text is the kind of the error alone."""
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Connections:
+    """Connections that are kept alive between requests.
+
+    connect_timeout: seconds for each of connect, TLS handshake and sending. max_answer_bytes: a longer answer is cut to
+    nothing, and its connection closed.
+    """
+
+    def __init__(self, *, connect_timeout: float, max_answer_bytes: int) -> None:
+        self._connect_timeout = connect_timeout
+        self._max_answer_bytes = max_answer_bytes
+        self._pool: urllib3.PoolManager | None = None
+        self._last_used = 0.0
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, *, read_timeout: float) -> Answer:
+        """Posts a body once. read_timeout: seconds for the whole answer, however slowly it drips.
+
+        Both timeouts together are the most that it takes, unless the host has several addresses that are all silent.
+        Raises NotSent or AnswerLost.
+        """
+        timeout = urllib3.Timeout(
+            total=self._connect_timeout + read_timeout, connect=self._connect_timeout, read=read_timeout
+        )
+        try:
+            answer = self._fresh_pool().request(
+                "POST", url, headers=headers, body=body, timeout=timeout, redirect=False, preload_content=False
+            )
+            content = answer.read(self._max_answer_bytes + 1)
+        except urllib3.exceptions.LocationValueError as error:
+            raise NotSent(type(error).__name__) from None
+        except urllib3.exceptions.HTTPError as error:
+            raise AnswerLost(type(error).__name__) from None
+        if len(content) > self._max_answer_bytes:
+            answer.close()
+            content = b""
+        return Answer(answer.status, answer.headers, content)
+
+    def _fresh_pool(self) -> urllib3.PoolManager:
+        now = time.time()
+        if self._pool is None:
+            self._pool = urllib3.PoolManager(maxsize=4, retries=False, ssl_context=tls_context())
+            self._pool.pool_classes_by_scheme = {"http": _HttpConnectionPool, "https": _HttpsConnectionPool}
+        elif now - self._last_used > _MAX_IDLE_SECONDS:
+            self._pool.clear()
+        self._last_used = now
+        return self._pool
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """The certificates that are trusted; to read them takes longer than a request."""
+    return ssl.create_default_context()
+
+
+class _AnswerStream(io.RawIOBase):
+    """What a socket brings until a time of the monotonic clock: each read gets no more than what is left of it."""
+
+    def __init__(self, connection: socket.socket, ends: float) -> None:
+        self._connection = connection
+        self._stream = connection.makefile("rb", buffering=0)
+        self._ends = ends
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        self._connection.settimeout(left)
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that comes within the socket's timeout as a whole: status, headers and body.
+
+    Python gives that time to each read of a few bytes.
+    """
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        timeout = sock.gettimeout()
+        super().__init__(sock, *arguments, **options)
+        if timeout is not None:
+            self.fp.close()
+            self.fp = io.BufferedReader(_AnswerStream(sock, time.monotonic() + timeout))
+
+
+class _HttpConnection(urllib3.connection.HTTPConnection):
+    response_class = _Answer
+
+    def connect(self) -> None:
+        # urllib3 takes a TLS handshake that fails, or takes too long, for a lost answer; but nothing was asked by then.
+        try:
+            super().connect()
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            raise NotSent(type(error).__name__) from None
+
+
+class _HttpsConnection(_HttpConnection, urllib3.connection.HTTPSConnection):
+    pass
+
+
+class _HttpConnectionPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsConnectionPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
