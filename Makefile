@@ -5,7 +5,7 @@ ARGS ?=
 STAGE ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow chaos growth lint format clean bootstrap
+.PHONY: help run test test-slow chaos growth cold lint format clean bootstrap
 .PHONY: deploy doctor failed redrive discard logs rotate-token destroy deploy-rehearsal
 
 help: ## Show what can be done
@@ -28,6 +28,9 @@ chaos: bootstrap ## Prove that no message is lost: kill the handlers while Teleg
 
 growth: bootstrap ## Measure what a run of the schedule costs as the backlog grows (about two minutes)
 	@PYTHONPATH=botte-app exec .venv/bin/python -m benchmarks.growth
+
+cold: bootstrap ## Measure the first answer of a new process, as deployed: make cold [ARGS="--doors http --memory 128,256,512"]
+	@PYTHONPATH=botte-app exec .venv/bin/python -m benchmarks.cold $(ARGS)
 
 lint: bootstrap ## Check style, format and types
 	.venv/bin/ruff check

@@ -1,0 +1,89 @@
+"""What is measured: Botte as `make deploy` would upload it, the usual way, and the floor."""
+
+from __future__ import annotations
+
+import json
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.aws_lambda.doors import PARAMETERS, Door
+from benchmarks.aws_lambda.environment import REGION, Function
+from benchmarks.aws_lambda.installed import PYTHON, USUAL
+from tools.dev.fake_telegram import TWIN_CHAT_ID
+from tools.ops.bytecode import compile_package
+from tools.ops.package import copied_app
+from tools.ops.stage import ROOT, Stage
+
+BOTTE, USUAL_WAY, USUAL_ENV, FLOOR = "Botte", "usual", "usual, env", "floor"
+CONTENDERS = (BOTTE, USUAL_WAY, USUAL_ENV, FLOOR)
+STAGE = "prod"
+_HANDLERS = Path(__file__).parent
+
+
+def build_package(out: Path) -> Path:
+    """The unpacked zip of the stage, made as `make deploy` makes it."""
+    stage = Stage(STAGE)
+    environment = {**os.environ, "AWS_DEFAULT_REGION": REGION, "PYTHONDONTWRITEBYTECODE": "1"}
+    with copied_app(stage) as project:
+        compile_package(project)
+        command = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
+        subprocess.run(
+            [*command, "--project-dir", str(project), "package", "--stage", stage.name, str(out / "chalice")],
+            cwd=project,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+    with zipfile.ZipFile(out / "chalice" / "deployment.zip") as archive:
+        archive.extractall(out / "botte")
+    return out / "botte"
+
+
+class Functions:
+    """The functions of each contender, on the peers whose variables are given.
+
+    package: Botte's, unpacked. folder: for the floor's.
+    """
+
+    def __init__(self, package: Path, folder: Path, peers: Mapping[str, str]) -> None:
+        self._stage = Stage(STAGE)
+        self._package = package
+        self._floor = folder / "floor"
+        self._peers = peers
+        shutil.copy(_HANDLERS / "usual.py", USUAL)
+        self._floor.mkdir()
+        floor = str(shutil.copy(_HANDLERS / "floor.py", self._floor))
+        py_compile.compile(floor, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+
+    def memory(self, door: Door) -> int:
+        """What .chalice/config.json gives the door's function, in MB."""
+        config = json.loads((ROOT / ".chalice" / "config.json").read_text())
+        stage = config["stages"][STAGE]
+        places = (stage.get("lambda_functions", {}).get(door.function, {}), stage, config)
+        return next(int(place["lambda_memory_size"]) for place in places if "lambda_memory_size" in place)
+
+    def get(self, contender: str, door: Door, memory: int) -> Function | None:
+        """None where a contender has no such door."""
+        name = f"botte-{STAGE}-{door.function}"
+        if contender == BOTTE:
+            variables = {**self._stage.environment, **self._peers}
+            if door.name == "queue":
+                variables["QUEUE_NAME"] = f"botte-{STAGE}-messages"
+            return Function(name, PYTHON, self._package, door.handler, memory, variables)
+        if door.shape is None:
+            return None
+        given = {
+            "TELEGRAM_BOT_TOKEN": PARAMETERS["telegram-bot-token"],
+            "TELEGRAM_CHAT_ID": str(TWIN_CHAT_ID),
+            "HTTP_API_TOKEN": PARAMETERS["http-api-token"],
+        }
+        if contender == FLOOR:
+            return Function(name, PYTHON, self._floor, f"floor.{door.shape}", memory, {**self._peers, **given})
+        secrets = given if contender == USUAL_ENV else {"PARAMETERS_PATH": self._stage.parameters_path}
+        return Function(name, PYTHON, USUAL, f"usual.{door.shape}", memory, {**self._peers, **secrets})
