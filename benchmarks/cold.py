@@ -5,48 +5,46 @@ Botte's doors against the usual way to do the same, with and without the Paramet
 
 from __future__ import annotations
 
-import argparse
 import json
-import statistics
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.aws_lambda.bench import Bench, Wrong, invoke, new_bench, new_share
+from benchmarks.aws_lambda.bench import Bench, Wrong, calls_line, median, new_bench, new_parser, ratio
+from benchmarks.aws_lambda.bill import bill
 from benchmarks.aws_lambda.contenders import BOTTE, CONTENDERS
-from benchmarks.aws_lambda.cpu import Share
-from benchmarks.aws_lambda.doors import DOORS, Door
-from benchmarks.aws_lambda.environment import Environment, Failed, Function
-from benchmarks.aws_lambda.peering import Peers
+from benchmarks.aws_lambda.doors import Door
+from benchmarks.aws_lambda.environment import Environment, Failed, Spent
+from tools.ops.costs import MINUTES
 
 ROUNDS = 10
-WARM = 5  # further invocations, where memory is given
+WARM = 5  # further invocations in the same process, where memory is given
+COLD_MESSAGES = 10_000
 
 
 class Cold(NamedTuple):
-    """Milliseconds of a new process, and its calls to the peers until the first answer.
+    """init: until the process asks for its first event. first: the invocation after that. warm: further ones."""
 
-    init: until it asks for its first event. invocation: from then on, until the answer. warm: of further invocations.
-    """
-
-    init: float
-    invocation: float
-    warm: Sequence[float]
+    init: Spent
+    first: Spent
+    warm: Sequence[Spent]
     calls: dict[str, int]
 
     @property
-    def first(self) -> float:
-        return self.init + self.invocation
+    def ms(self) -> float:
+        return self.init.ms + self.first.ms
+
+    @property
+    def cpu_ms(self) -> float:
+        return self.init.cpu_ms + self.first.cpu_ms
 
 
-def measure(function: Function, door: Door, peers: Peers, share: Share | None, warm: int = 0) -> Cold:
-    """Raises Wrong, Failed."""
-    with Environment(function, share) as environment:
-        invocation, calls = invoke(environment, door, peers)
-        assert environment.ready is not None
-        init = (environment.ready - environment.started) * 1000
-        return Cold(init, invocation, [invoke(environment, door, peers)[0] for _ in range(warm)], calls)
+def measure(bench: Bench, environment: Environment, door: Door, warm: int = 0) -> Cold:
+    """environment: a new one, which this ends. Raises Wrong, Failed."""
+    with environment:
+        first, came = bench.invoke(environment, door)
+        assert environment.init is not None
+        return Cold(environment.init, first, [bench.invoke(environment, door)[0] for _ in range(warm)], came.calls)
 
 
 def measure_rounds(bench: Bench, door: Door, memory: int, rounds: int, warm: int) -> dict[str, list[Cold]]:
@@ -56,67 +54,73 @@ def measure_rounds(bench: Bench, door: Door, memory: int, rounds: int, warm: int
         for contender in CONTENDERS:
             function = bench.functions.get(contender, door, memory)
             if function is not None:
-                results.setdefault(contender, []).append(measure(function, door, bench.peers, new_share(), warm))
+                results.setdefault(contender, []).append(measure(bench, bench.start(function), door, warm))
     return results
 
 
 def summarize(door: Door, memory: int, results: dict[str, list[Cold]]) -> dict[str, Any]:
-    """Medians in milliseconds, and the medians of Botte's ratio to each of the others, round by round."""
+    """Medians in milliseconds, and those of Botte's ratio to each of the others, round by round."""
     summary: dict[str, Any] = {"door": door.name, "memory": memory, "calls": results[BOTTE][0].calls}
     for contender, colds in results.items():
-        summary[contender] = {
-            "first": _median([cold.first for cold in colds]),
-            "init": _median([cold.init for cold in colds]),
-            "invocation": _median([cold.invocation for cold in colds]),
+        its = summary[contender] = {
+            "first": median([cold.ms for cold in colds]),
+            "init": median([cold.init.ms for cold in colds]),
+            "invocation": median([cold.first.ms for cold in colds]),
+            "cpu": median([cold.cpu_ms for cold in colds]),
         }
-        warm = [each for cold in colds for each in cold.warm]
-        if warm:
-            summary[contender]["warm"] = _median(warm)
         if contender != BOTTE:
-            pairs = zip(results[BOTTE], colds, strict=True)
-            summary[contender]["ratio"] = round(statistics.median(mine.first / its.first for mine, its in pairs), 2)
+            its["ratio"] = ratio([cold.ms for cold in results[BOTTE]], [cold.ms for cold in colds])
+            its["cpu_ratio"] = ratio([cold.cpu_ms for cold in results[BOTTE]], [cold.cpu_ms for cold in colds])
+        if colds[0].warm:
+            its["warm"] = median([spent.ms for cold in colds for spent in cold.warm])
+            cost = bill(memory, its["first"], COLD_MESSAGES) if door.sends else bill(memory, its["warm"], MINUTES)
+            its |= cost._asdict()
     return summary
-
-
-def _median(values: Sequence[float]) -> float:
-    return round(statistics.median(values), 1)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.cold", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="default: %(default)s")
-    parser.add_argument("--doors", help="some of them: " + ", ".join(door.name for door in DOORS))
-    parser.add_argument("--memory", help="in MB, such as 128,256,512; default: what .chalice/config.json gives")
-    parser.add_argument("--package", type=Path, help="an unpacked deployment zip, to measure in the place of this one")
-    arguments = parser.parse_args()
-    wanted = arguments.doors.split(",") if arguments.doors else [door.name for door in DOORS]
-    doors = [next(door for door in DOORS if door.name == name.strip()) for name in wanted]
-    summaries = []
-    sizes = [int(size) for size in arguments.memory.split(",")] if arguments.memory else None
-    with new_bench(arguments.package) as bench:
-        for door in doors:
-            for memory in sizes or [bench.functions.memory(door)]:
-                results = measure_rounds(bench, door, memory, arguments.rounds, WARM if sizes else 0)
-                summaries.append(summarize(door, memory, results))
-                print_summary(summaries[-1])
-    print(json.dumps(summaries))
-    return 0
 
 
 def print_summary(summary: dict[str, Any]) -> None:
     """A line for each contender, in milliseconds."""
-    for contender in CONTENDERS:
-        if contender not in summary:
-            continue
+    for contender in filter(summary.get, CONTENDERS):
         its = summary[contender]
         if contender == BOTTE:
-            place = f"{summary['door']:14} {summary['memory']:4}"
-            rest = ", ".join(f"{count} {operation}" for operation, count in summary["calls"].items())
+            place, rest = f"{summary['door']:14} {summary['memory']:5}", calls_line(summary["calls"])
         else:
-            place, rest = " " * 19, f"Botte takes {its['ratio']:.2f} of it"
-        warm = f", warm {its['warm']:7.1f}" if "warm" in its else ""
-        times = f"{its['first']:8.1f} = init {its['init']:7.1f} + invocation {its['invocation']:8.1f}{warm}"
+            place, rest = " " * 20, f"Botte takes {its['ratio']:.2f} of the time, {its['cpu_ratio']:.2f} of the CPU"
+        times = f"{its['first']:8.1f} = {its['init']:7.1f} + {its['invocation']:8.1f}  {its['cpu']:7.1f}"
         print(f"{place}  {contender:10}  {times}  {rest}", flush=True)
+
+
+def print_costs(summaries: list[dict[str, Any]]) -> None:
+    print(f"\n{COLD_MESSAGES:,} messages of which each starts a process, or the {MINUTES:,} warm runs of the schedule")
+    print(f"{'door':14} {'MB':>5}  {'':10}  {'first':>8}  {'warm':>8}  {'USD':>8}  {'GB-s':>8}  of what is free")
+    for summary in summaries:
+        for contender in filter(summary.get, CONTENDERS):
+            its = summary[contender]
+            place = f"{summary['door']:14} {summary['memory']:5}  {contender:10}"
+            cost = f"{its['dollars']:8.4f}  {its['gb_seconds']:8.1f}  {its['free']:.2%}"
+            print(f"{place}  {its['first']:8.1f}  {its['warm']:8.1f}  {cost}")
+
+
+def main() -> int:
+    parser = new_parser("cold", __doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="default: %(default)s")
+    parser.add_argument("--memory", help="in MB, such as 128,256,512; default: what .chalice/config.json gives")
+    arguments = parser.parse_args()
+    sizes = [int(size) for size in arguments.memory.split(",")] if arguments.memory else None
+    summaries = []
+    with new_bench(arguments.package) as bench:
+        machine = bench.machine()
+        print(", ".join(f"{name}: {value}" for name, value in machine.items()))
+        print(f"{'door':14} {'MB':>5}  {'':10}  {'first':>8} = {'init':>7} + {'invoked':>8}  {'CPU':>7}  (ms, medians)")
+        for door in arguments.doors:
+            for memory in sizes or [bench.functions.memory(door)]:
+                results = measure_rounds(bench, door, memory, arguments.rounds, WARM if sizes else 0)
+                summaries.append(summarize(door, memory, results))
+                print_summary(summaries[-1])
+    if sizes:
+        print_costs(summaries)
+    print(json.dumps({"machine": machine, "results": summaries}))
+    return 0
 
 
 if __name__ == "__main__":

@@ -2,53 +2,105 @@
 
 from __future__ import annotations
 
+import argparse
+import datetime
+import platform
+import re
+import statistics
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from benchmarks.aws_lambda.contenders import Functions, build_package
 from benchmarks.aws_lambda.cpu import NoControlGroup, Share
-from benchmarks.aws_lambda.doors import Door
-from benchmarks.aws_lambda.environment import Environment
+from benchmarks.aws_lambda.doors import DOORS, Door
+from benchmarks.aws_lambda.environment import Environment, Function, Spent
 from benchmarks.aws_lambda.installed import install
-from benchmarks.aws_lambda.peering import Peers
+from benchmarks.aws_lambda.peering import Came, Peers
 
 
 class Wrong(Exception):
     """An answer is not the one that was expected."""
 
 
-class Bench(NamedTuple):
-    functions: Functions
-    peers: Peers
+class Bench:
+    """The functions, and the peers that they talk to.
 
+    unthrottled: why functions have a whole core here, whatever their memory; None where they have Lambda's share.
+    """
 
-def invoke(environment: Environment, door: Door, peers: Peers, messages: int = 1) -> tuple[float, dict[str, int]]:
-    """The milliseconds of an invocation, and its calls. Raises Wrong, Failed."""
-    texts = [f"message-{uuid.uuid4()}" for _ in range(messages)]
-    done = environment.invoke(door.event(texts))
-    came = peers.take()
-    if not door.is_answer(done.answer) or came.texts != (texts if door.sends else []):
-        raise Wrong(f"{door.name}: the answer was {done.answer!r}, and Telegram got {came.texts!r}")
-    return (done.ended - done.began) * 1000, came.calls
+    def __init__(self, functions: Functions, peers: Peers) -> None:
+        self.functions = functions
+        self.unthrottled: str | None = None
+        self._peers = peers
+        try:
+            Share().remove()
+        except NoControlGroup as error:
+            self.unthrottled = str(error)
 
+    def start(self, function: Function) -> Environment:
+        return Environment(function, None if self.unthrottled else Share())
 
-def new_share() -> Share | None:
-    """None where this machine does not share out its cores."""
-    try:
-        return Share()
-    except NoControlGroup:
-        return None
+    def invoke(self, environment: Environment, door: Door, messages: int = 1) -> tuple[Spent, Came]:
+        """What an invocation with so many messages took, and what came to the peers. Raises Wrong, Failed."""
+        texts = [f"message-{uuid.uuid4()}" for _ in range(messages)]
+        answer, spent = environment.invoke(door.event(texts))
+        came = self._peers.take()
+        if not door.is_answer(answer) or came.texts != (texts if door.sends else []):
+            raise Wrong(f"{door.name}: the answer was {answer!r}, and Telegram got {came.texts!r}")
+        return spent, came
+
+    def machine(self) -> dict[str, str]:
+        """What the figures depend on beside the code."""
+        found = re.search("model name.*: (.*)", Path("/proc/cpuinfo").read_text())
+        return {
+            "date": f"{datetime.date.today()}",
+            "processor": found[1] if found else platform.machine(),
+            "system": platform.release(),
+            "python": platform.python_version(),
+            "throttled": f"no: {self.unthrottled}" if self.unthrottled else "as Lambda does",
+        }
 
 
 @contextmanager
 def new_bench(package: Path | None = None) -> Iterator[Bench]:
-    """All that is needed to measure. package: of Botte, unpacked, in the place of this checkout's."""
+    """package: of Botte, unpacked, in the place of this checkout's."""
     install()
     with tempfile.TemporaryDirectory(prefix="botte-benchmark-") as folder:
-        built = package or build_package(Path(folder))
+        built = package or build_package()
         with Peers(Path(folder)) as peers:
             yield Bench(Functions(built.resolve(), Path(folder), peers.variables), peers)
+
+
+def new_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """With the options that each benchmark has."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
+    parser.add_argument("--doors", type=_doors, default=DOORS, help="; ".join(door.name for door in DOORS))
+    parser.add_argument(
+        "--package", type=Path, help="measure this copy of a build/benchmarks/package, in the place of this checkout's"
+    )
+    return parser
+
+
+def _doors(text: str) -> list[Door]:
+    doors = {door.name: door for door in DOORS}
+    try:
+        return [doors[name.strip()] for name in text.split(",")]
+    except KeyError as error:
+        raise argparse.ArgumentTypeError(f"there is no door {error}; there are {', '.join(doors)}") from None
+
+
+def median(values: Sequence[float]) -> float:
+    return round(statistics.median(values), 1)
+
+
+def ratio(mine: Sequence[float], others: Sequence[float]) -> float:
+    """The median of the ratios of what was measured one after the other: what the neighbours do, they do to both."""
+    return round(statistics.median(each / other for each, other in zip(mine, others, strict=True)), 2)
+
+
+def calls_line(calls: dict[str, Any]) -> str:
+    return ", ".join(f"{count} {operation}" for operation, count in calls.items())

@@ -8,13 +8,14 @@ import py_compile
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.aws_lambda.doors import PARAMETERS, Door
 from benchmarks.aws_lambda.environment import REGION, Function
-from benchmarks.aws_lambda.installed import PYTHON, USUAL
+from benchmarks.aws_lambda.installed import FOLDER, PYTHON, USUAL
 from tools.dev.fake_telegram import TWIN_CHAT_ID
 from tools.ops.bytecode import compile_package
 from tools.ops.package import copied_app
@@ -26,23 +27,23 @@ STAGE = "prod"
 _HANDLERS = Path(__file__).parent
 
 
-def build_package(out: Path) -> Path:
-    """The unpacked zip of the stage, made as `make deploy` makes it."""
-    stage = Stage(STAGE)
-    environment = {**os.environ, "AWS_DEFAULT_REGION": REGION, "PYTHONDONTWRITEBYTECODE": "1"}
-    with copied_app(stage) as project:
+def build_package() -> Path:
+    """Unpacks the stage's zip, made as `make deploy` makes it, into build/benchmarks/package."""
+    stage, out = Stage(STAGE), FOLDER / "package"
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
+    with copied_app(stage) as project, tempfile.TemporaryDirectory() as folder:
         compile_package(project)
-        command = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
         subprocess.run(
-            [*command, "--project-dir", str(project), "package", "--stage", stage.name, str(out / "chalice")],
+            [*command, "--project-dir", str(project), "package", "--stage", stage.name, folder],
             cwd=project,
-            env=environment,
+            env={**os.environ, "AWS_DEFAULT_REGION": REGION, "PYTHONDONTWRITEBYTECODE": "1"},
             stdout=subprocess.DEVNULL,
             check=True,
         )
-    with zipfile.ZipFile(out / "chalice" / "deployment.zip") as archive:
-        archive.extractall(out / "botte")
-    return out / "botte"
+        with zipfile.ZipFile(Path(folder) / "deployment.zip") as archive:
+            archive.extractall(out)
+    return out
 
 
 class Functions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,6 +46,10 @@ class Share:
         else:
             (self._folder / "cpu.cfs_period_us").write_text(str(_PERIOD_US))
             (self._folder / "cpu.cfs_quota_us").write_text(str(quota or -1))
+
+    def refill(self) -> None:
+        """Waits until the process has its share again: Lambda freezes it between invocations, and thaws it so."""
+        time.sleep(_PERIOD_US / 1e6)
 
     def remove(self) -> None:
         """Once the process is over, and waited for."""

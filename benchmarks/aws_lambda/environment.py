@@ -36,12 +36,18 @@ class Function(NamedTuple):
     variables: Mapping[str, str]
 
 
+class Spent(NamedTuple):
+    """Milliseconds that passed, and those of them in which the process was on a core: the latter mind no neighbours."""
+
+    ms: float
+    cpu_ms: float
+
+
 class Invocation(NamedTuple):
-    """An answer of a handler, and when (seconds of ``time.perf_counter``) the event left and the answer came."""
+    """An answer of a handler; ``spent`` from when the event left until the answer came."""
 
     answer: Any
-    began: float
-    ended: float
+    spent: Spent
 
 
 class Failed(Exception):
@@ -59,11 +65,11 @@ class Environment:
         self._share = share
         self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Invocation | str] = queue.SimpleQueue()
-        self._began = 0.0
-        self.ready: float | None = None
+        self._began = self._cpu_began = 0.0
+        self.init: Spent | None = None
         self._api = Server(self._answer)
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - it stays open until __exit__
-        self.started = time.perf_counter()
+        self._started = time.perf_counter()
         self._process = subprocess.Popen(
             [str(function.python), "-m", "awslambdaric", function.handler],
             cwd=function.task_root,
@@ -89,6 +95,8 @@ class Environment:
 
     def invoke(self, event: object) -> Invocation:
         """Raises Failed."""
+        if self._share is not None and self.init is not None:
+            self._share.refill()
         self._events.put(event)
         try:
             answer = self._answers.get(timeout=TIMEOUT_SECONDS)
@@ -99,16 +107,20 @@ class Environment:
             raise Failed(f"{self._function.handler}: {answer}\n{self._output.read().decode(errors='replace')[-3000:]}")
         return answer
 
+    def _cpu_seconds(self) -> float:
+        """What the process has used. The clock's number is what clock_getcpuclockid(3) makes of a process id."""
+        return time.clock_gettime(~self._process.pid << 3 | 2)
+
     def _watch(self) -> None:
         self._answers.put(f"its process ended with {self._process.wait()}")
 
     def _answer(self, request: Request) -> Answer:
         """The Runtime API."""
-        ended = time.perf_counter()
+        now, cpu_now = time.perf_counter(), self._cpu_seconds()
         kind = request.path.rpartition("/")[2]
         if kind == "next":
-            if self.ready is None:
-                self.ready = ended
+            if self.init is None:
+                self.init = Spent((now - self._started) * 1000, cpu_now * 1000)
             event = json.dumps(self._events.get()).encode()
             headers = {
                 "Lambda-Runtime-Aws-Request-Id": str(uuid.uuid4()),
@@ -119,10 +131,11 @@ class Environment:
             }
             if self._share is not None:
                 self._share.set_cores(self._function.memory / MEGABYTES_PER_CORE)
-            self._began = time.perf_counter()
+            self._cpu_began, self._began = self._cpu_seconds(), time.perf_counter()
             return Answer(event, headers=headers)
         if kind == "response":
-            self._answers.put(Invocation(json.loads(request.body), self._began, ended))
+            spent = Spent((now - self._began) * 1000, (cpu_now - self._cpu_began) * 1000)
+            self._answers.put(Invocation(json.loads(request.body), spent))
         else:
             self._answers.put(request.body.decode())
         return Answer(b'{"status": "OK"}', 202)

@@ -1,0 +1,24 @@
+"""What invocations cost, with the prices of tools/ops/costs.py."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from tools.ops.costs import PRICES
+
+
+class Bill(NamedTuple):
+    """dollars: without what is free. free: of the GB-seconds that are free each month, the share that is used."""
+
+    dollars: float
+    gb_seconds: float
+    free: float
+
+
+def bill(memory: int, ms: float, invocations: int) -> Bill:
+    """memory: MB. ms: billed of each invocation; that includes its initialisation, if it has one."""
+    price, free = PRICES["Lambda GB-s"]
+    gb_seconds = invocations * memory / 1024 * math.ceil(ms) / 1000
+    dollars = gb_seconds * price + invocations * PRICES["Lambda requests"][0]
+    return Bill(round(dollars, 4), round(gb_seconds, 1), round(gb_seconds / free, 4))
