@@ -5,7 +5,7 @@ ARGS ?=
 STAGE ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow chaos growth cold lint format clean bootstrap
+.PHONY: help run test test-slow chaos growth cold warm lint format clean bootstrap
 .PHONY: deploy doctor failed redrive discard logs rotate-token destroy deploy-rehearsal
 
 help: ## Show what can be done
@@ -31,6 +31,9 @@ growth: bootstrap ## Measure what a run of the schedule costs as the backlog gro
 
 cold: bootstrap ## Measure the first answer of a new process, as deployed: make cold [ARGS="--doors http --memory 128,256,512"]
 	@PYTHONPATH=botte-app exec .venv/bin/python -m benchmarks.cold $(ARGS)
+
+warm: bootstrap ## Measure the answers of a warm process, one message and batches (about ten minutes)
+	@PYTHONPATH=botte-app exec .venv/bin/python -m benchmarks.warm $(ARGS)
 
 lint: bootstrap ## Check style, format and types
 	.venv/bin/ruff check
