@@ -376,6 +376,34 @@ def test_shells_can_complete_it(monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
     assert "_BOTTE_COMPLETE" in capfd.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "unneeded", "code"),
+    [
+        (["--help"], ["requests", "rich"], 0),
+        (["send", "--help"], ["requests", "rich"], 0),
+        (["send", "x", "--html", "--markdown"], ["requests", "rich"], 2),
+        (["send", "without rich"], ["rich"], 0),
+    ],
+)
+def test_what_takes_long_to_import_is_imported_only_where_it_is_needed(
+    arguments: list[str], unneeded: list[str], code: int
+) -> None:
+    script = f"import sys; sys.modules.update(dict.fromkeys({unneeded})); import botte_http_client.__main__"
+    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0])}
+    command = [sys.executable, "-c", script, *arguments]
+    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == code
+
+
+def test_a_person_sees_colours(telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    screen, terminal = os.openpty()
+    process = start("send", "in colours", stdout=terminal)
+    assert process.communicate(timeout=30)[1] == b""
+    assert os.read(screen, 1024).startswith(b"\x1b[32mDelivered\x1b[0m as message ")
+    os.close(screen)
+    os.close(terminal)
+
+
 def test_run_passes_output_through_and_tells_how_it_ended(botte: Botte, telegram: FakeTelegram) -> None:
     script = "echo out; echo err >&2; exit 3"
     assert botte("run", "--chat", "ops", "--name", "nightly <1>", "--", "sh", "-c", script) == (3, "out\n", "err\n")

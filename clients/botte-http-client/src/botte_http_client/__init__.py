@@ -5,9 +5,13 @@
 ...     client.send_message("Backup done")
 """
 
+from typing import TYPE_CHECKING
+
 from ._client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Status, Unavailable
-from ._http import BotteHttpClient
 from ._message import InvalidMessage
+
+if TYPE_CHECKING:
+    from ._http import BotteHttpClient
 
 __all__ = [
     "Accepted",
@@ -21,3 +25,14 @@ __all__ = [
     "Status",
     "Unavailable",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Imports the client, and with it requests, when it is asked for: the command's help needs neither."""
+        if name != "BotteHttpClient":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from ._http import BotteHttpClient
+
+        return BotteHttpClient

@@ -1,4 +1,7 @@
-"""The ``botte`` command."""
+"""The ``botte`` command.
+
+The client, which stands on requests, and rich are imported where they are needed: they take most of the time to start.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from ._client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Unavailable
-from ._http import BotteHttpClient
 from ._message import PARSE_MODES, InvalidMessage, parse_json
 from ._standard_input import read_text
 
@@ -172,6 +172,8 @@ def send(url: str | None, /, text: str | None, html: bool, markdown: bool, as_js
     fields["parse_mode"] = "HTML" if html else "MarkdownV2" if markdown else fields["parse_mode"]
     # A switch that is not given leaves its field out.
     given = {name: value for name, value in fields.items() if value is not False}
+    from ._http import BotteHttpClient
+
     with BotteHttpClient(url) as client:
         result = client.send_message(_read_text(text), **given)
     try:
@@ -186,6 +188,8 @@ def send(url: str | None, /, text: str | None, html: bool, markdown: bool, as_js
 @click.pass_obj
 def status(url: str | None, /, id: str, as_json: bool) -> None:
     """Tells what became of a message that was accepted, or sent with an --id."""
+    from ._http import BotteHttpClient
+
     with BotteHttpClient(url) as client:
         found = asdict(client.get_status(id))
     if as_json:
@@ -227,6 +231,7 @@ def run_command(
 
     Its output and the signals go through as they come. The message has its name, exit code, duration and last lines.
     """
+    from ._http import BotteHttpClient  # before COMMAND, which may be an upgrade of what it stands on
     from ._run import run  # it needs the signals of POSIX
 
     outcome = run(command)
@@ -267,6 +272,12 @@ def _show(result: Delivered | Accepted, as_json: bool) -> None:
 
 def _print(styled: tuple[str, str], plain: str) -> None:
     """Prints a line, in colours where a person reads it."""
+    if not os.isatty(1):
+        click.echo(styled[0] + plain)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
     console = Console(soft_wrap=True)
     with console.capture() as captured:  # to print it itself, it would exit where nobody reads
         console.print(Text.assemble(styled, plain))
