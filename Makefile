@@ -5,7 +5,7 @@ ARGS ?=
 STAGE ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow chaos growth cold warm lint format clean bootstrap
+.PHONY: help run test test-slow chaos growth cold warm cli lint format clean bootstrap
 .PHONY: deploy doctor failed redrive discard logs rotate-token destroy deploy-rehearsal
 
 help: ## Show what can be done
@@ -34,6 +34,9 @@ cold: bootstrap ## Measure the first answer of a new process, as deployed: make 
 
 warm: bootstrap ## Measure the answers of a warm process, one message and batches (about ten minutes)
 	@PYTHONPATH=botte-app exec .venv/bin/python -m benchmarks.warm $(ARGS)
+
+cli: bootstrap ## Compare botte send with other programs that send a message: make cli [ARGS="--rounds 20"]
+	@exec .venv/bin/python -m benchmarks.cli $(ARGS)
 
 lint: bootstrap ## Check style, format and types
 	.venv/bin/ruff check
