@@ -10,8 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .aws import Aws, AwsError
 from .errors import ParameterMissing, ParametersUnavailable
@@ -32,8 +31,7 @@ Fetch = Callable[[Sequence[str]], Mapping[str, str]]
 Put = Callable[[str, str], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """The stage's settings, as ``.chalice/config.json`` puts them into the environment.
 
     handler: which one this Lambda function runs, such as ``app.message``; None outside of Lambda.

@@ -34,10 +34,8 @@ PARSE_MODES = ("HTML", "MarkdownV2")  # in any case
 _ESCAPE_SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
 _LINE_BREAKS = re.compile("\r\n|[\r\x0b\x0c]")
 _REMOVED = re.compile("[\x00-\x08\x0e-\x1f\ufeff]")
-_SURROGATES = re.compile("[\ud800-\udfff]")
-_NONCHARACTERS = re.compile(
-    "[\ufdd0-\ufdef" + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF)) + "]"
-)
+_NONCHARACTERS = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
+_REPLACED = re.compile(f"[\ud800-\udfff{_NONCHARACTERS}]")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _PRIVATE_SUFFIXES = (".localhost", ".localdomain", ".local", ".internal", ".lan", ".home.arpa")
@@ -197,8 +195,7 @@ def check_ahead(deliver_at: int, now: float) -> None:
 
 
 def _clean_characters(text: str) -> str:
-    text = _REMOVED.sub("", _LINE_BREAKS.sub("\n", text))
-    return _NONCHARACTERS.sub(REPLACEMENT, _SURROGATES.sub(REPLACEMENT, text))
+    return _REPLACED.sub(REPLACEMENT, _REMOVED.sub("", _LINE_BREAKS.sub("\n", text)))
 
 
 def _is_deeper(value: object, depth: int) -> bool:
@@ -336,7 +333,7 @@ def check_url(name: str, value: object, schemes: tuple[str, ...] = ("https", "ht
     url = _string(name, value)
     if len(url) > MAX_URL_CHARACTERS:
         raise InvalidMessage(name, f"must be at most {MAX_URL_CHARACTERS} characters")
-    if not url.isprintable() or " " in url or "\\" in url or _NONCHARACTERS.search(url):
+    if not url.isprintable() or " " in url or "\\" in url or _REPLACED.search(url):
         raise InvalidMessage(name, "must be a URL, without spaces, controls or backslashes")
     try:
         parts = urlsplit(url)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -87,8 +86,7 @@ def _partition(group: str) -> str:
     return f"GROUP#{short}"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row as it was read. What is missing in it, or is not of its type, counts as not there."""
 
     item: Mapping[str, Any]

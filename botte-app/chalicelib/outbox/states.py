@@ -22,7 +22,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from ..contract.message import InvalidMessage, Message
@@ -58,18 +57,17 @@ class Check(NamedTuple):
     value: object = None
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One write to a row, if one line of ``when`` holds, or there is none. Values are plain: str, float, list of them.
 
     adds: counters that go up. defaults: are set only where they are not there yet.
     """
 
     when: Sequence[Sequence[Check]] = ()
-    sets: Mapping[str, object] = field(default_factory=dict)
+    sets: Mapping[str, object] = {}
     removes: Sequence[str] = ()
-    adds: Mapping[str, int] = field(default_factory=dict)
-    defaults: Mapping[str, object] = field(default_factory=dict)
+    adds: Mapping[str, int] = {}
+    defaults: Mapping[str, object] = {}
 
 
 class Event(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 from ..contract.message import InvalidMessage, Message
 from ..contract.reading import Reading
@@ -168,7 +167,7 @@ class Attempts:
             except NotApplied:
                 raise Interrupted("another process has it: the lease was over") from None
 
-        progress = replace(row.progress, mended=reading.mended)
+        progress = row.progress._replace(mended=reading.mended)
         return Claim(row.key, row, lease, Delivery(reading.message, progress, note=note))
 
     def _lease(self) -> Lease:

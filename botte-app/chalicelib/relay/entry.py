@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..contract.reading import Reading
 from ..outbox.row import Key
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """What a queue door took from a record.
 
     record: the row that the record's place and content name, in its group if it belongs to one. name: the id of the

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..contract.message import Message
 from ..errors import Unavailable
@@ -16,39 +15,36 @@ from ..telegram.delivery import Delivery
 _log = logging.getLogger("botte.relay")
 
 
-@dataclass(frozen=True)
-class Delivered:
+class Delivered(NamedTuple):
     """Telegram took the message. result: Telegram's ``Message``, with ``message_ids`` where it was split."""
 
     result: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(NamedTuple):
     """The message is kept, and will be delivered."""
 
     id: str
 
 
-@dataclass(frozen=True)
-class Parked:
+class Parked(NamedTuple):
     """Telegram will never take the message: it is kept with the reason, for an operator."""
 
     reason: str
 
 
-@dataclass
 class Claim:
     """A row that is ours to send, as it was when it was claimed, and the delivery of its message.
 
     error: why Telegram does not take the message now.
     """
 
-    key: Key
-    row: Row
-    lease: Lease
-    delivery: Delivery
-    error: Unavailable | None = None
+    def __init__(self, key: Key, row: Row, lease: Lease, delivery: Delivery) -> None:
+        self.key = key
+        self.row = row
+        self.lease = lease
+        self.delivery = delivery
+        self.error: Unavailable | None = None
 
     @property
     def message(self) -> Message:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from urllib.parse import quote
 
 from .notice import Fields, Notice, collapse_key
@@ -20,7 +19,7 @@ def read(payload: Payload) -> Fields | None:
     silence = "" if notice.is_quiet else _silence(address, part(payload, "commonLabels"))
     links = [("Source", text(alerts[0], "generatorURL")), ("Alertmanager", address), ("Silence", silence)]
     key = collapse_key("alertmanager", text(payload, "groupKey"))
-    return replace(notice, links=[*notice.links, *links], collapse_key=key).to_fields()
+    return notice._replace(links=[*notice.links, *links], collapse_key=key).to_fields()
 
 
 def ordered(payload: Payload) -> list[Payload]:

@@ -6,8 +6,6 @@ https://appriseit.com/api/
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .cards import told
 from .markup import to_markdown
 from .notice import Fields
@@ -30,8 +28,7 @@ def read(payload: Payload) -> Fields | None:
     is_markdown = form in ("markdown", "html")
     notice = told(text(payload, "title"), words, mark=_MARKS.get(kind, ""), is_markdown=is_markdown)
     files = [text(each, "filename") for each in parts(payload, "attachments")]
-    return replace(
-        notice,
+    return notice._replace(
         lines=[f"Not sent along: {name}" for name in files if name],
         links=[*(("Attachment", text(payload, name)) for name in ("attach", "attachment")), *notice.links],
         is_quiet=kind == "success",

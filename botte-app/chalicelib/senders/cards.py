@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..contract.message import clean, has_words
 from .markup import from_markdown, links_in
@@ -15,8 +15,7 @@ _MARKS = "🔴🟡🟢❗"  # the gravest first
 _SIGNS = (*_MARKS, "🟠", "❌", "✅", "✔", "⚠", "🚨", "⛔")  # a title that begins with one needs no mark
 
 
-@dataclass(frozen=True, kw_only=True)
-class Card:
+class Card(NamedTuple):
     """A part of a post, in Markdown.
 
     title: its headline, which leads to ``url``. lines: what is below it. mark: such as 🔴.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .cards import told
 from .notice import Fields
 from .payload import Payload, number, text
@@ -22,4 +20,4 @@ def read(payload: Payload) -> Fields | None:
     notice = told(text(payload, "title"), words, mark=mark, is_markdown=is_markdown)
     link = ("Open", text(payload, "extras", "client::notification", "click", "url"))
     is_quiet = priority is not None and priority <= 3  # where Gotify's own app makes no sound
-    return replace(notice, links=[link, *notice.links], is_quiet=is_quiet).to_fields()
+    return notice._replace(links=[link, *notice.links], is_quiet=is_quiet).to_fields()

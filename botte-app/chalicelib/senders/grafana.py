@@ -7,7 +7,6 @@ https://grafana.com/docs/grafana/v8.5/alerting/old-alerting/notifications/#webho
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from .alertmanager import ordered, read_group, summary
 from .notice import Fields, Notice, collapse_key
@@ -38,8 +37,7 @@ def read(payload: Payload) -> Fields | None:
         ("Alert rule", text(alert, "generatorURL")),
         ("Silence", "" if notice.is_quiet else text(alert, "silenceURL")),
     ]
-    return replace(
-        notice,
+    return notice._replace(
         mark="🟡" if trouble and not notice.is_quiet else notice.mark,
         title=title or notice.title,
         lines=[] if message else notice.lines,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..contract.escaping import escaped
@@ -23,8 +22,7 @@ MAX_FORMATTED_CHARACTERS = 30_000  # more than this is shown plainly, as a file
 Fields = dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Notice:
+class Notice(NamedTuple):
     """Plain words: nothing in them becomes markup. What is empty is left out.
 
     mark: stands before the title, such as 🔴. title: the first line, in bold; cut at 200 characters.

@@ -5,8 +5,6 @@ The topic is not shown: it is as good as a password there.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .cards import told
 from .notice import Fields
 from .payload import Payload, number, parts, text, texts
@@ -31,8 +29,7 @@ def read(payload: Payload) -> Fields | None:
     words = words or ("" if title else "triggered")  # as ntfy itself calls it
     notice = told(title, words, mark=mark, is_markdown=payload.get("markdown") is True)
     actions = [each for each in parts(payload, "actions") if text(each, "action") == "view"]
-    return replace(
-        notice,
+    return notice._replace(
         lines=[f"Tags: {', '.join(others)}" if others else ""],
         links=[
             *((text(each, "label"), text(each, "url")) for each in actions),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .cards import told
 from .markup import to_markdown
 from .notice import Fields
@@ -20,4 +18,4 @@ def read(payload: Payload) -> Fields | None:
     words = to_markdown(words) if is_html else words
     notice = told(text(payload, "title"), words, mark="❗" if priority > 0 else "", is_markdown=is_html)
     link = (text(payload, "url_title") or "Open", text(payload, "url"))
-    return replace(notice, links=[link, *notice.links], is_quiet=priority < 0).to_fields()
+    return notice._replace(links=[link, *notice.links], is_quiet=priority < 0).to_fields()

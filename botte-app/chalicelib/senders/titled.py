@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .cards import told
 from .notice import Fields, lines_or_details
 from .payload import Payload, is_message, text
@@ -41,10 +39,13 @@ def read(payload: Payload) -> Fields | None:
     rest = named_values({name: value for name, value in payload.items() if str(name).lower() not in shown})
     facts = [f"{name}: {value}" for name, value in rest if value.strip() not in (title, words)]
     lines, details = lines_or_details(facts)
-    return replace(
-        told(title, "" if words == title else words, mark=mark),
-        lines=lines,
-        details=details,
-        links=[("Open", values.get(link_name, ""))],
-        is_quiet=mark == "🟢",
-    ).to_fields()
+    return (
+        told(title, "" if words == title else words, mark=mark)
+        ._replace(
+            lines=lines,
+            details=details,
+            links=[("Open", values.get(link_name, ""))],
+            is_quiet=mark == "🟢",
+        )
+        .to_fields()
+    )

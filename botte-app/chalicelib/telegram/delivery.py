@@ -6,8 +6,7 @@ A delivery can stop at any part and go on from there later, in another process: 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..contract.message import Message
 from ..errors import (
@@ -25,8 +24,7 @@ from .rendering import Part, render
 MAX_MESSAGE_ID = 2**53
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a message has come.
 
     message_ids: of the parts that Telegram took. answer: Telegram's ``Message`` for the first of them.
@@ -80,8 +78,7 @@ class Delivery:
                     raise
                 parts = self._parts()
                 continue
-            self.progress = replace(
-                self.progress,
+            self.progress = self.progress._replace(
                 message_ids=(*self.progress.message_ids, _message_id(answer)),
                 answer=self.progress.answer or answer,
             )
@@ -92,7 +89,7 @@ class Delivery:
         """Has a photo or document go as a link, from now on."""
         field = "photo" if self.message.photo else "document"
         if getattr(self.message, field) and field not in self.progress.mended and not self.progress.message_ids:
-            self.progress = replace(self.progress, mended=(*self.progress.mended, field))
+            self.progress = self.progress._replace(mended=(*self.progress.mended, field))
 
     def _parts(self) -> tuple[Part, ...]:
         mended = self.progress.mended
@@ -103,7 +100,7 @@ class Delivery:
             buttons_as_links="reply_markup" in mended,
         )
         if self.message.parse_mode and "parse_mode" not in mended and not all(map(_keeps_markup, parts)):
-            self.progress = replace(self.progress, mended=(*mended, "parse_mode"))
+            self.progress = self.progress._replace(mended=(*mended, "parse_mode"))
         return parts
 
     def _fields(self, part: Part, chat_id: int) -> dict[str, object]:
@@ -133,9 +130,9 @@ class Delivery:
                 return False
         if field in self.progress.mended:
             return False
-        self.progress = replace(self.progress, mended=(*self.progress.mended, field))
+        self.progress = self.progress._replace(mended=(*self.progress.mended, field))
         if field == "parse_mode":
-            self.progress = replace(self.progress, plain_from=len(self.progress.message_ids))
+            self.progress = self.progress._replace(plain_from=len(self.progress.message_ids))
         return True
 
 

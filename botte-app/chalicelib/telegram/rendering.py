@@ -6,10 +6,10 @@ Pure and deterministic: the same message gives the same parts, so a delivery tha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..contract.escaping import escaped, plain
 from ..contract.message import Message
@@ -30,8 +30,7 @@ _FEW_DELIMITERS = 60
 _OPTIONS = ("disable_notification", "protect_content", "message_thread_id")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
+class Part(NamedTuple):
     """One call of the Bot API.
 
     method: ``sendMessage``, ``sendPhoto`` or ``sendDocument``.
@@ -109,7 +108,7 @@ def _with_links(part: Part, links: str) -> tuple[Part, ...]:
     below = escaped(links, mode)
     text = f"{part.fields[name]}\n\n{below}" if name in part.fields else below
     if units(text) <= max_units:
-        return (replace(part, fields={**part.fields, name: text}),)
+        return (part._replace(fields={**part.fields, name: text}),)
     chunks = _split(below, mode, MAX_TEXT_UNITS, 1) or (_document(links, None),)
     return (part, *map(_text_part, chunks))
 
@@ -130,8 +129,7 @@ def _with_options(message: Message, parts: list[Part]) -> tuple[Part, ...]:
     of_text = {name: fields[name] for name in ("link_preview_options",) if name in fields}
     of_last = {name: fields[name] for name in ("reply_markup",) if name in fields}
     return tuple(
-        replace(
-            part,
+        part._replace(
             fields={
                 **part.fields,
                 **(of_text if part.method == "sendMessage" else {}),
