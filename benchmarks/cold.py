@@ -51,10 +51,8 @@ def measure_rounds(bench: Bench, door: Door, memory: int, rounds: int, warm: int
     """All contenders in turn, in each round."""
     results: dict[str, list[Cold]] = {}
     for _ in range(rounds):
-        for contender in CONTENDERS:
-            function = bench.functions.get(contender, door, memory)
-            if function is not None:
-                results.setdefault(contender, []).append(measure(bench, bench.start(function), door, warm))
+        for contender, function in bench.functions.of(door, memory).items():
+            results.setdefault(contender, []).append(measure(bench, bench.start(function), door, warm))
     return results
 
 

@@ -29,19 +29,21 @@ def measure(bench: Bench, door: Door, batch: int, messages: int) -> dict[str, An
     sent: how many of a batch Botte sends at once; the rest it leaves to the schedule.
     """
     memory = bench.functions.memory(door)
-    functions = {contender: bench.functions.get(contender, door, memory) for contender in MEASURED}
-    blocks: dict[str, list[list[Spent]]] = {name: [] for name, function in functions.items() if function is not None}
+    functions = bench.functions.of(door, memory)
+    blocks: dict[str, list[list[Spent]]] = {}
     last: Came | None = None
     with ExitStack() as stack:
         environments = {
-            name: stack.enter_context(bench.start(function)) for name, function in functions.items() if function
+            name: stack.enter_context(bench.start(functions[name])) for name in MEASURED if name in functions
         }
         for environment in environments.values():
             bench.invoke(environment, door)  # the cold one
-        for _ in range(BLOCKS):
+        invocations = max(1, messages // batch)
+        blocks_of_each = min(BLOCKS, invocations)
+        for _ in range(blocks_of_each):
             for name, environment in environments.items():
-                block = [bench.invoke(environment, door, batch) for _ in range(max(1, messages // BLOCKS // batch))]
-                blocks[name].append([spent for spent, _ in block])
+                block = [bench.invoke(environment, door, batch) for _ in range(invocations // blocks_of_each)]
+                blocks.setdefault(name, []).append([spent for spent, _ in block])
                 if name == BOTTE:
                     last = block[-1][1]
     assert last is not None
@@ -70,11 +72,8 @@ def print_summary(summary: dict[str, Any]) -> None:
         its = summary[name]
         if name == BOTTE:
             place = f"{summary['door']:14} {summary['batch']:5} {summary['memory']:5}"
-            left = (
-                f", {summary['batch'] - summary['sent']} left to the schedule"
-                if 0 < summary["sent"] < summary["batch"]
-                else ""
-            )
+            waiting = summary["batch"] - summary["sent"] if summary["sent"] else 0
+            left = f", {waiting} messages left to the schedule" if waiting else ""
             rest = calls_line(summary["calls"]) + left
         else:
             place, rest = " " * 26, f"Botte takes {its['ratio']:.2f} of the time, {its['cpu_ratio']:.2f} of the CPU"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import platform
 import re
 import statistics
@@ -20,6 +21,7 @@ from benchmarks.aws_lambda.doors import DOORS, Door
 from benchmarks.aws_lambda.environment import Environment, Function, Spent
 from benchmarks.aws_lambda.installed import install
 from benchmarks.aws_lambda.peering import Came, Peers
+from tools.dev.settings import clean_environment
 
 # Of a larger batch Botte leaves to the schedule what would take longer than a chat's seconds of a batch.
 SURELY_SENT = 10
@@ -72,6 +74,7 @@ class Bench:
 @contextmanager
 def new_bench(package: Path | None = None) -> Iterator[Bench]:
     """package: of Botte, unpacked, in the place of this checkout's."""
+    clean_environment(os.environ)
     install()
     with tempfile.TemporaryDirectory(prefix="botte-benchmark-") as folder:
         built = package or build_package()

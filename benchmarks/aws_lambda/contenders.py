@@ -69,22 +69,25 @@ class Functions:
         places = (stage.get("lambda_functions", {}).get(door.function, {}), stage, config)
         return next(int(place["lambda_memory_size"]) for place in places if "lambda_memory_size" in place)
 
-    def get(self, contender: str, door: Door, memory: int) -> Function | None:
-        """None where a contender has no such door."""
-        name = f"botte-{STAGE}-{door.function}"
-        if contender == BOTTE:
-            variables = {**self._stage.environment, **self._peers}
-            if door.name == "queue":
-                variables["QUEUE_NAME"] = f"botte-{STAGE}-messages"
-            return Function(name, PYTHON, self._package, door.handler, memory, variables)
-        if door.shape is None:
-            return None
-        given = {
+    def of(self, door: Door, memory: int) -> dict[str, Function]:
+        """Those of the contenders that have such a door, with so much memory; Botte's comes first."""
+        botte = {**self._stage.environment, **self._peers}
+        if door.function == "sqs_message":
+            botte["QUEUE_NAME"] = f"botte-{STAGE}-messages"
+        parameters = {**self._peers, "PARAMETERS_PATH": self._stage.parameters_path}
+        secrets = {
+            **self._peers,
             "TELEGRAM_BOT_TOKEN": PARAMETERS["telegram-bot-token"],
             "TELEGRAM_CHAT_ID": str(TWIN_CHAT_ID),
             "HTTP_API_TOKEN": PARAMETERS["http-api-token"],
         }
-        if contender == FLOOR:
-            return Function(name, PYTHON, self._floor, f"floor.{door.shape}", memory, {**self._peers, **given})
-        secrets = given if contender == USUAL_ENV else {"PARAMETERS_PATH": self._stage.parameters_path}
-        return Function(name, PYTHON, USUAL, f"usual.{door.shape}", memory, {**self._peers, **secrets})
+
+        def function(task_root: Path, handler: str, variables: Mapping[str, str]) -> Function:
+            return Function(f"botte-{STAGE}-{door.function}", PYTHON, task_root, handler, memory, variables)
+
+        functions = {BOTTE: function(self._package, door.handler, botte)}
+        if door.shape is not None:
+            functions[USUAL_WAY] = function(USUAL, f"usual.{door.shape}", parameters)
+            functions[USUAL_ENV] = function(USUAL, f"usual.{door.shape}", secrets)
+            functions[FLOOR] = function(self._floor, f"floor.{door.shape}", secrets)
+        return functions
