@@ -29,6 +29,9 @@ class Share:
             if self._is_second:
                 (_ROOT / "cgroup.subtree_control").write_text("+cpu")
             self._folder.mkdir()
+            # As much weight as there is, against the neighbours on this machine: Lambda's host has its cores reserved.
+            weight, most = ("cpu.weight", "10000") if self._is_second else ("cpu.shares", "262144")
+            (self._folder / weight).write_text(most)
             self.set_cores(None)
         except OSError as error:
             with suppress(OSError):
