@@ -5,7 +5,7 @@ ARGS ?=
 STAGE ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow chaos growth cold warm cli lint format clean bootstrap
+.PHONY: help run test test-slow chaos growth cold warm cli footprint lint format clean bootstrap
 .PHONY: deploy doctor failed redrive discard logs rotate-token destroy deploy-rehearsal
 
 help: ## Show what can be done
@@ -37,6 +37,9 @@ warm: bootstrap ## Measure the answers of a warm process, one message and batche
 
 cli: bootstrap ## Compare botte send with other programs that send a message: make cli [ARGS="--rounds 20"]
 	@exec .venv/bin/python -m benchmarks.cli $(ARGS)
+
+footprint: bootstrap ## Count sizes, modules, calls and costs; the imports of a cold start: make footprint ARGS=--imports
+	@exec .venv/bin/python -m benchmarks.footprint $(ARGS)
 
 lint: bootstrap ## Check style, format and types
 	.venv/bin/ruff check

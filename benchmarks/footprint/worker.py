@@ -1,0 +1,35 @@
+"""One Lambda function in a fresh interpreter: it imports the app, handles events, and prints which modules there are.
+
+Runs as a file, isolated: what it finds is the standard library, and the folders that it is told of.
+argv: as JSON, these folders, the name of a handler, and the events.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+
+class Context:
+    """What a handler reads of Lambda's context."""
+
+    def __init__(self, number: int) -> None:
+        self.aws_request_id = f"request-{number}"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+def main() -> None:
+    folders, handler, events = json.loads(sys.argv[1])
+    sys.path[:0] = folders
+    import app
+
+    imported = sorted(sys.modules)
+    for number, event in enumerate(events):
+        getattr(app, handler)(event, Context(number))
+    print(json.dumps({"imported": imported, "handled": sorted(sys.modules)}))
+
+
+if __name__ == "__main__":
+    main()
