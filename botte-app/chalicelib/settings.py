@@ -65,9 +65,9 @@ class Settings(NamedTuple):
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The parameters that the handler needs, and may read."""
+        """The parameters that the handler needs for any message, and may read."""
         common = (BOT_TOKEN, CHATS)
-        return (HTTP_API_TOKEN, HOOK_TOKENS, WEBHOOK_SECRET, *common) if self.handler == "app.app" else common
+        return (HTTP_API_TOKEN, *common) if self.handler == "app.app" else common
 
 
 class ParameterStore:
