@@ -127,6 +127,19 @@ class _Answer(http.client.HTTPResponse):
 
 class _HttpConnection(urllib3.connection.HTTPConnection):
     response_class = _Answer
+    _head: bytes | None = None
+
+    def endheaders(self, *arguments: Any, **options: Any) -> None:
+        self._head = b""
+        super().endheaders(*arguments, **options)
+
+    def send(self, data: Any) -> None:
+        """Sends the head together with the body: a write takes longer than all that comes before it."""
+        if self._head == b"":
+            self._head = data
+        else:
+            super().send((self._head or b"") + data)
+            self._head = None
 
     def connect(self) -> None:
         # urllib3 takes a TLS handshake that fails, or takes too long, for a lost answer; but nothing was asked by then.
