@@ -7,10 +7,13 @@ import os
 import subprocess
 import sys
 import zipfile
+from importlib.util import source_from_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from benchmarks.footprint.package import build
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -52,6 +55,20 @@ def test_the_package_holds_the_app_and_urllib3_and_little_else(package: Path) ->
         names = archive.namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"app.py", "chalice", "chalicelib", "urllib3"}
     assert (package / "deployment.zip").stat().st_size < 700_000
+
+
+def test_what_make_deploy_packages_also_holds_the_bytecode_of_each_module(tmp_path: Path) -> None:
+    package = build(tmp_path / "out")
+    with zipfile.ZipFile(package) as archive:
+        names = archive.namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names if not name.startswith("__pycache__")} == {
+        *("app.py", "chalice", "chalicelib", "urllib3"),
+    }
+    assert not [name for name in names if name.startswith("urllib3/contrib")]
+    sources = {name for name in names if name.endswith(".py")}
+    assert sources == {source_from_cache(name) for name in names if name.endswith(".pyc")}
+    assert len(names) == len(set(names))
+    assert package.stat().st_size < 750_000
 
 
 def test_no_secret_is_in_the_environment_of_a_function(package: Path) -> None:

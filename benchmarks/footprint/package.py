@@ -32,12 +32,13 @@ class Size:
 def build(folder: Path) -> Path:
     """Makes the package of the stage prod in a folder; its zip."""
     with copied_app(Stage("prod")) as project:
-        compile_package(project)
+        environment = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"}
+        compile_package(project, environment)
         command = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
         subprocess.run(
             [*command, "--project-dir", str(project), "package", "--stage", "prod", str(folder)],
             cwd=project,
-            env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"},
+            env=environment,
             check=True,
             capture_output=True,
         )

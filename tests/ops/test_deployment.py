@@ -78,17 +78,19 @@ def test_no_secret_is_in_the_arguments_or_the_environment_of_chalice(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs: list[tuple[Any, Any]] = []
+    really_run = subprocess.run
 
     def run(arguments: Any, **options: Any) -> Any:
         runs.append((arguments, options["env"]))
+        if "deploy" not in arguments:  # pip, and the compiler
+            return really_run(arguments, **options)
         return subprocess.CompletedProcess(arguments, 1, "", "Error: not today")
 
     monkeypatch.setattr("tools.ops.package.subprocess.run", run)
     assert world.run("deploy") == 1
     assert 'deploy stopped at "functions": chalice deploy: Error: not today' in capsys.readouterr().err
-    ((arguments, environ),) = runs
-    assert TWIN_BOT_TOKEN not in repr(arguments)
-    assert TWIN_BOT_TOKEN not in repr(environ)
+    assert len(runs) == 3
+    assert TWIN_BOT_TOKEN not in repr(runs)
 
 
 def test_the_checkout_is_left_as_it_was(world: World) -> None:
@@ -107,7 +109,7 @@ def test_the_zip_holds_bytecode_of_each_module_that_needs_no_source_date(world: 
     assert len(names) == len(set(names))
     assert flags == {0b01}  # by hash, and not checked: PEP 552
     assert code.co_filename == "/var/task/chalicelib/relay/accept.py"
-    modules = {Path(name).with_suffix("").name for name in names if name.endswith(".py") and "emscripten" not in name}
+    modules = {Path(name).with_suffix("").name for name in names if name.endswith(".py")}
     assert modules <= {Path(name).name.partition(".")[0] for name in compiled}
 
 

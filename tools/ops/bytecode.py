@@ -1,15 +1,17 @@
 """Bytecode for the deployed zip: without it every cold start compiles Chalice, urllib3 and the app anew.
 
+So urllib3 gets into the zip from here, and not by Chalice's own hand: what is compiled is what is deployed.
+
 The files are ``unchecked-hash`` ones (PEP 552): Python takes them without looking at the source,
 whose date the zip loses. So they must never outlive the deployment they were made for.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
-import py_compile
-from collections.abc import Iterator
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import chalice
@@ -17,46 +19,48 @@ import chalice
 from tools.ops.stage import StageError
 
 _CHALICE_MODULES = ("__init__.py", "app.py")  # all that Chalice packages of itself
+_UNUSED = ("urllib3/contrib",)  # for a browser, for SOCKS and for PyOpenSSL: nothing imports it here
 
 
-def compile_package(project: Path) -> int:
-    """Compiles into ``vendor`` of a Chalice project what the zip will hold; how many files. Raises StageError."""
-    count = 0
-    for source, place in _sources(project):
-        target = project / "vendor" / importlib.util.cache_from_source(place)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        py_compile.compile(
-            str(source),
-            str(target),
-            dfile=f"/var/task/{place}",
-            doraise=True,
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-        )
-        count += 1
-    return count
+def compile_package(project: Path, environment: Mapping[str, str]) -> int:
+    """Puts the requirements of a Chalice project, and bytecode of all that the zip will hold, into its ``vendor``.
 
-
-def _sources(project: Path) -> Iterator[tuple[Path, str]]:
-    """The modules of the zip, and their places in it."""
-    yield project / "app.py", "app.py"
-    for path in sorted((project / "chalicelib").rglob("*.py")):
-        yield path, str(path.relative_to(project))
+    So Chalice finds no requirements any more. environment: for pip and the compiler. Returns how many modules are
+    compiled. Raises StageError.
+    """
+    vendor = project / "vendor"
+    _install(project / "requirements.txt", vendor, environment)
+    shutil.copy(project / "app.py", vendor)
+    shutil.copytree(project / "chalicelib", vendor / "chalicelib")
+    (vendor / "chalice").mkdir()
     for name in _CHALICE_MODULES:
-        yield Path(chalice.__file__).with_name(name), f"chalice/{name}"
-    for line in (project / "requirements.txt").read_text().splitlines():
-        if requirement := line.partition("#")[0].strip():
-            yield from _installed(requirement)
+        shutil.copy(Path(chalice.__file__).with_name(name), vendor / "chalice")
+    # The columns of every instruction are a sixth of the zip, and give a traceback only the marks below its lines.
+    compileall = [sys.executable, "-X", "no_debug_ranges", "-m", "compileall", "-q"]
+    places = ["-s", str(vendor), "-p", "/var/task"]
+    _run("compileall", [*compileall, "--invalidation-mode", "unchecked-hash", *places, str(vendor)], environment)
+    # Chalice itself packages the sources of these.
+    for source in (vendor / "app.py", *vendor.glob("chalice/*.py"), *vendor.glob("chalicelib/**/*.py")):
+        source.unlink()
+    return sum(1 for _ in vendor.rglob("*.pyc"))
 
 
-def _installed(requirement: str) -> Iterator[tuple[Path, str]]:
-    """The modules of a requirement as this Python has them; pip will put the same version into the zip."""
-    name, _, wanted = (part.strip() for part in requirement.partition("=="))
-    distribution = importlib.metadata.distribution(name)
-    if distribution.version != wanted:
-        raise StageError(
-            f"botte-app/requirements.txt wants {requirement}, and .venv has {distribution.version}: "
-            "the bytecode would be of the wrong one; put the same version into requirements-dev.txt"
-        )
-    for path in distribution.files or []:
-        if path.suffix == ".py" and not path.is_absolute() and ".." not in path.parts:
-            yield Path(str(distribution.locate_file(path))), str(path)
+def _install(requirements: Path, vendor: Path, environment: Mapping[str, str]) -> None:
+    """Has pip install the requirements, as Chalice would, but for what is unused."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    anywhere = ["--only-binary", ":all:", "--platform", "any"]  # Lambda is not this machine
+    _run(
+        "pip",
+        [*pip, *anywhere, "--no-compile", "--no-deps", "--target", str(vendor), "--requirement", str(requirements)],
+        environment,
+    )
+    requirements.write_text("")
+    for name in _UNUSED:
+        shutil.rmtree(vendor / name)
+
+
+def _run(name: str, command: list[str], environment: Mapping[str, str]) -> None:
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise StageError(f"{name}: {said[-1] if said else f'exit status {done.returncode}'}")

@@ -44,13 +44,13 @@ def app_digest(stage: Stage) -> str:
 def chalice_deploy(stage: Stage, stream_arn: str) -> str:
     """Deploys the functions and the API; a line on it. Raises StageError with what Chalice said last."""
     with copied_app(stage) as project:
-        compiled = compile_package(project)
         environment = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
         environment |= {
             "AWS_DEFAULT_REGION": stage.region,
             "TASK_STREAM_ARN": stream_arn,
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        compiled = compile_package(project, environment)
         command = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
         done = subprocess.run(
             [*command, "--project-dir", str(project), "deploy", "--stage", stage.name],
