@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from benchmarks.footprint.package import build
+from tools.ops.bytecode import compile_package
+from tools.ops.stage import StageError
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -69,6 +71,14 @@ def test_what_make_deploy_packages_also_holds_the_bytecode_of_each_module(tmp_pa
     assert sources == {source_from_cache(name) for name in names if name.endswith(".pyc")}
     assert len(names) == len(set(names))
     assert package.stat().st_size < 750_000
+
+
+def test_a_requirement_that_is_not_what_its_hash_says_is_not_packaged(tmp_path: Path) -> None:
+    requirement = (ROOT / "botte-app" / "requirements.txt").read_text().split()[0]
+    (tmp_path / "requirements.txt").write_text(f"{requirement} \\\n    --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(StageError, match=r"^pip: .*THESE PACKAGES DO NOT MATCH THE HASHES"):
+        compile_package(tmp_path, os.environ)
+    assert not (tmp_path / "vendor").exists()
 
 
 def test_no_secret_is_in_the_environment_of_a_function(package: Path) -> None:

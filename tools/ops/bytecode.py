@@ -47,7 +47,7 @@ def compile_package(project: Path, environment: Mapping[str, str]) -> int:
 
 def _install(requirements: Path, vendor: Path, environment: Mapping[str, str]) -> None:
     """Has pip install the requirements, as Chalice would, but for what is unused."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     anywhere = ["--only-binary", ":all:", "--platform", "any"]  # Lambda is not this machine
     _run(
         "pip",
@@ -62,5 +62,4 @@ def _install(requirements: Path, vendor: Path, environment: Mapping[str, str]) -
 def _run(name: str, command: list[str], environment: Mapping[str, str]) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise StageError(f"{name}: {said[-1] if said else f'exit status {done.returncode}'}")
+        raise StageError(f"{name}: {' '.join((done.stderr or done.stdout).split()) or done.returncode}")
