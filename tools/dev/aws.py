@@ -34,6 +34,7 @@ from tools.dev.calls import Calls
 from tools.dev.changes import Changes
 from tools.dev.functions import REGION, Answer, function_not_found
 from tools.dev.operations import CHANGES, operation_name
+from tools.dev.quick_moto import make_moto_quick
 from tools.dev.stream_records import use_dynamodbs_records
 from tools.dev.wsgi_server import Environ, StartResponse, WsgiServer
 
@@ -86,6 +87,7 @@ class EmbeddedAws:
         self.changes = Changes()
         self.functions: Invokes | None = None
         use_dynamodbs_records()
+        make_moto_quick()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = WsgiServer(self._app, port)
         self.port = self._server.port
