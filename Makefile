@@ -4,6 +4,9 @@ PYTHON ?= python3
 ARGS ?=
 STAGE ?= local
 
+# Whatever starts here would compile everything anew, each time, and each worker of the tests all tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow chaos growth cold warm cli footprint lint format clean bootstrap
 .PHONY: deploy doctor failed redrive discard logs rotate-token destroy deploy-rehearsal
