@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,13 @@ SHIPPED = {"urllib3"}
 CONFIG = json.loads((APP_DIR / ".chalice" / "config.json").read_text())
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
+@cache
+def imports(path: Path) -> frozenset[tuple[str, bool]]:
     """The modules that a file imports anywhere in it, and whether they are of its own package, by their paths there."""
+    return frozenset(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, bool]]:
     package = path.relative_to(CHALICELIB).parent if path.is_relative_to(CHALICELIB) else Path()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
