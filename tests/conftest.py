@@ -102,7 +102,7 @@ def in_memory_but(*ids: str, cases: Iterable[Any]) -> list[Any]:
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[EmbeddedAws]:
-    with EmbeddedAws() as embedded:
+    with EmbeddedAws(longest_poll=0.0) as embedded:
         yield embedded
 
 

@@ -75,6 +75,9 @@ class Resources:
 class EmbeddedAws:
     """AWS on `http://127.0.0.1:<port>`; port 0 takes any free one. A context manager, which starts and stops it.
 
+    longest_poll: the seconds that a long poll of a queue waits at most. On AWS it also has all of SQS's servers asked;
+    here there is one, so that nothing is missed where nobody sends in the meantime.
+
     Attributes:
         calls: how often each operation was called; also `GET` and `DELETE /_botte/calls`. The twin's own polling is
             left out.
@@ -82,7 +85,8 @@ class EmbeddedAws:
         functions: what answers Lambda's Invoke; None, and every function is unknown.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, longest_poll: float = 20.0) -> None:
+        self._longest_poll = longest_poll
         self.calls = Calls()
         self.changes = Changes()
         self.functions: Invokes | None = None
@@ -213,7 +217,7 @@ class EmbeddedAws:
     def _receive_message(self, environ: Environ, body: bytes) -> tuple[str, list[tuple[str, str]], bytes]:
         """A long poll that waits outside moto: inside, it would hold the lock for as long as it waits."""
         request = json.loads(body)
-        ends = time.monotonic() + int(request.get("WaitTimeSeconds") or 0)
+        ends = time.monotonic() + min(int(request.get("WaitTimeSeconds") or 0), self._longest_poll)
         body = json.dumps({**request, "WaitTimeSeconds": 0}).encode()
         while True:
             seen = self.changes.seen("SQS")
