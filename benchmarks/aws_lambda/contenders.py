@@ -33,11 +33,12 @@ def build_package() -> Path:
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
     with copied_app(stage) as project, tempfile.TemporaryDirectory() as folder:
-        compile_package(project)
+        environment = {**os.environ, "AWS_DEFAULT_REGION": REGION, "PYTHONDONTWRITEBYTECODE": "1"}
+        compile_package(project, environment)
         subprocess.run(
             [*command, "--project-dir", str(project), "package", "--stage", stage.name, folder],
             cwd=project,
-            env={**os.environ, "AWS_DEFAULT_REGION": REGION, "PYTHONDONTWRITEBYTECODE": "1"},
+            env=environment,
             stdout=subprocess.DEVNULL,
             check=True,
         )
