@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import subprocess
 import sys
@@ -79,6 +80,7 @@ class Lambda:
         self._folders = [str(package), str(_make_sdk(folder))]
         self._aws = EmbeddedAws()
         self._telegram = FakeTelegram(pace=None)
+        self._numbers = itertools.count()
 
     def __enter__(self) -> Lambda:
         self._telegram.start()
@@ -93,39 +95,36 @@ class Lambda:
         self._telegram.stop()
 
     def measure(self, door: Door) -> Usage:
-        first, modules = self._deliver(door, ["one"])
-        both, _ = self._deliver(door, ["two", "three"])
-        return Usage(_by_group(modules["imported"]), _by_group(modules["handled"]), dict(first), dict(both - first))
+        modules = json.loads(self._deliver(door, 1).stdout)
+        first = Counter(self._aws.calls.by_operation())
+        self._deliver(door, 2)
+        further = Counter(self._aws.calls.by_operation()) - first
+        return Usage(_by_group(modules["imported"]), _by_group(modules["handled"]), dict(first), dict(further))
 
     def import_times(self, door: Door) -> dict[str, int]:
         """The own time of each module that one message imports, in microseconds, by Python's own measure."""
-        self._owe(door, ["one"])
-        said = self._run(door, ["one"], "-X", "importtime").stderr
+        said = self._deliver(door, 1, "-X", "importtime").stderr
         lines = [line.removeprefix("import time:").split("|") for line in said.splitlines() if "import time:" in line]
         return {name.strip(): int(own) for own, _, name in lines[1:]}
 
-    def _deliver(self, door: Door, names: list[str]) -> tuple[Counter[str], dict[str, list[str]]]:
-        """The calls of AWS and the modules of a process that handles so many messages."""
-        self._owe(door, names)
-        self._telegram.clear()
-        self._aws.calls.reset()
-        modules = json.loads(self._run(door, names).stdout)
-        if len(self._telegram.messages) != len(names):
-            raise UndeliveredError(f"{door.name}: {len(self._telegram.messages)} of {len(names)} messages have arrived")
-        return Counter(self._aws.calls.by_operation()), modules
-
-    def _owe(self, door: Door, names: list[str]) -> None:
-        """Has the messages ready that a run of the schedule delivers: Telegram was down when they came."""
-        if door.handler == "redeliver":
+    def _deliver(self, door: Door, count: int, *options: str) -> subprocess.CompletedProcess[str]:
+        """A process that handled so many messages, all of which have arrived; the calls of AWS are its own."""
+        names = [f"message-{next(self._numbers)}" for _ in range(count)]
+        if door.handler == "redeliver":  # has something to do if Telegram was down when the messages came
             self._telegram.set_fault({"kind": "down"})
             self._run(_HTTP, names)
             self._telegram.set_fault({"kind": "none"})
+        self._telegram.clear()
+        self._aws.calls.reset()
+        done = self._run(door, names[:1] if door.handler == "redeliver" else names, *options)
+        if sorted(message["text"] for message in self._telegram.messages) != sorted(names):
+            raise UndeliveredError(f"{door.name}: {len(self._telegram.messages)} of {count} messages have arrived")
+        return done
 
     def _run(self, door: Door, names: list[str], *options: str) -> subprocess.CompletedProcess[str]:
-        events = [door.event(f"{name}-{door.name}") for name in names][: 1 if door.handler == "redeliver" else None]
         # Without the site module, and so without site-packages; and nothing may be written into the package.
         command = [sys.executable, "-I", "-S", "-B", *options, str(_WORKER)]
-        argument = json.dumps([self._folders, door.handler, events])
+        argument = json.dumps([self._folders, door.handler, [door.event(name) for name in names]])
         done = subprocess.run([*command, argument], env=self._environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise UndeliveredError(f"{door.name}: {done.stderr.strip().splitlines()[-1]}")
