@@ -20,7 +20,7 @@ from benchmarks.footprint.package import Size, sizes
 )
 def test_a_door_that_does_not_deliver_is_not_counted(app: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(app)
-    with Lambda(tmp_path, tmp_path / "sdk") as function, pytest.raises(UndeliveredError, match=reason):
+    with Lambda(tmp_path) as function, pytest.raises(UndeliveredError, match=reason):
         function.measure(DOORS[0])
 
 

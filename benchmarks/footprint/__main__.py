@@ -31,7 +31,7 @@ def main() -> int:
         package = build(folder / "out")
         with zipfile.ZipFile(package) as archive:
             archive.extractall(folder / "package")
-        with Lambda(folder / "package", folder / "sdk") as function:
+        with Lambda(folder / "package") as function:
             if parser.parse_args().imports:
                 _print_imports({door.name: _import_times(function, door) for door in DOORS})
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import subprocess
@@ -20,9 +19,8 @@ from tools.ops.stage import Stage
 
 _WORKER = Path(__file__).with_name("worker.py")
 # What Lambda's Python brings along beside the standard library, and Botte has used.
-_SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six")
-_GROUPS = {"app": "ours", "chalicelib": "ours", "chalice": "chalice", "urllib3": "urllib3"} | dict.fromkeys(_SDK, "SDK")
-GROUPS = ("ours", "chalice", "urllib3", "SDK", "stdlib")
+_GROUPS = {"app": "ours", "chalicelib": "ours", "chalice": "chalice", "urllib3": "urllib3"}
+GROUPS = ("ours", "chalice", "urllib3", "stdlib")
 
 Event = Mapping[str, Any]
 
@@ -74,10 +72,10 @@ class Usage:
 
 
 class Lambda:
-    """Runs handlers of the unpacked package; a context manager. folder: for the SDK of Lambda's Python."""
+    """Runs handlers of the unpacked package; a context manager."""
 
-    def __init__(self, package: Path, folder: Path) -> None:
-        self._folders = [str(package), str(_make_sdk(folder))]
+    def __init__(self, package: Path) -> None:
+        self._package = str(package)
         self._aws = EmbeddedAws()
         self._telegram = FakeTelegram(pace=None)
         self._numbers = itertools.count()
@@ -124,7 +122,7 @@ class Lambda:
     def _run(self, door: Door, names: list[str], *options: str) -> subprocess.CompletedProcess[str]:
         # Without the site module, and so without site-packages; and nothing may be written into the package.
         command = [sys.executable, "-I", "-S", "-B", *options, str(_WORKER)]
-        argument = json.dumps([self._folders, door.handler, [door.event(name) for name in names]])
+        argument = json.dumps([self._package, door.handler, [door.event(name) for name in names]])
         done = subprocess.run([*command, argument], env=self._environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise UndeliveredError(f"{door.name}: {done.stderr.strip().splitlines()[-1]}")
@@ -139,15 +137,3 @@ def group(module: str) -> str:
 def _by_group(modules: Iterable[str]) -> dict[str, int]:
     counted = Counter(map(group, modules))
     return {name: counted[name] for name in GROUPS}
-
-
-def _make_sdk(folder: Path) -> Path:
-    """A folder with the SDK, and nothing else of this environment."""
-    folder.mkdir()
-    for name in _SDK:
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.origin is not None:
-            origin = Path(spec.origin)
-            found = origin.parent if origin.name == "__init__.py" else origin
-            (folder / found.name).symlink_to(found)
-    return folder

@@ -1,7 +1,7 @@
 """One Lambda function in a fresh interpreter: it imports the app, handles events, and prints which modules there are.
 
-Runs as a file, isolated: what it finds is the standard library, and the folders that it is told of.
-argv: as JSON, these folders, the name of a handler, and the events.
+Runs as a file, isolated: what it finds is the standard library, and the package.
+argv: as JSON, the package's folder, the name of a handler, and the events.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Context:
 
 
 def main() -> None:
-    folders, handler, events = json.loads(sys.argv[1])
-    sys.path[:0] = folders
+    package, handler, events = json.loads(sys.argv[1])
+    sys.path.insert(0, package)
     import app
 
     imported = sorted(sys.modules)
