@@ -8,14 +8,18 @@ STAGE ?= local
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow chaos growth cold warm cli footprint lint format clean bootstrap
+.PHONY: help run aws test test-slow simulate chaos growth cold warm cli footprint lint format lock clean bootstrap bootstrap-run
 .PHONY: deploy doctor failed redrive discard logs rotate-token destroy deploy-rehearsal
 
 help: ## Show what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' Makefile
 
-run: bootstrap ## Run Botte on this machine: all doors, a fake AWS and a fake Telegram
+run: bootstrap-run ## Run Botte on this machine: all doors, a fake AWS and a fake Telegram
 	@exec .venv/bin/python -m tools.dev
+
+aws: ## Bring the aws command, as .venv/bin/aws: any other on the PATH does as well
+	@$(PYTHON) tools/bootstrap.py aws
+	@.venv/bin/aws --version
 
 test: bootstrap ## Run the tests; options for pytest: make test ARGS="-k outbox"
 	@exec .venv/bin/python -m pytest -m "not slow" $(ARGS)
@@ -54,33 +58,42 @@ format: bootstrap ## Put all code into the project's format
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-failed: bootstrap ## List the messages that were parked, or given up by AWS: make failed STAGE=prod
+failed: bootstrap-run ## List the messages that were parked, or given up by AWS: make failed STAGE=prod
 	@exec .venv/bin/python -m tools.ops failed --stage "$(STAGE)"
 
-redrive: bootstrap ## Send those messages again: make redrive STAGE=prod [ID=...]
+redrive: bootstrap-run ## Send those messages again: make redrive STAGE=prod [ID=...]
 	@exec .venv/bin/python -m tools.ops redrive --stage "$(STAGE)" $(if $(ID),--id "$(ID)")
 
-discard: bootstrap ## Forget one of those messages, or all that cannot be sent: make discard STAGE=prod [ID=...] [YES=1]
+discard: bootstrap-run ## Forget one of those messages, or all that cannot be sent: make discard STAGE=prod [ID=...] [YES=1]
 	@exec .venv/bin/python -m tools.ops discard --stage "$(STAGE)" $(if $(ID),--id "$(ID)") $(if $(YES),--yes)
 
-deploy: bootstrap ## Deploy a stage, or go on where it failed: make deploy STAGE=prod [DRY_RUN=1] [RECOVERY=on] [ALARMS=you@example.org]
+deploy: bootstrap-run ## Deploy a stage, or go on where it failed: make deploy STAGE=prod [DRY_RUN=1] [RECOVERY=on] [ALARMS=you@example.org]
 	@exec .venv/bin/python -m tools.ops deploy --stage "$(STAGE)" $(if $(DRY_RUN),--dry-run) \
 	    $(if $(RECOVERY),--recovery "$(RECOVERY)") $(if $(ALARMS),--alarms "$(ALARMS)")
 
-doctor: bootstrap ## Check every part of a stage, and tell what mends it: make doctor STAGE=prod
+doctor: bootstrap-run ## Check every part of a stage, and tell what mends it: make doctor STAGE=prod
 	@exec .venv/bin/python -m tools.ops doctor --stage "$(STAGE)"
 
-rotate-token: bootstrap ## Replace the HTTP API token: make rotate-token STAGE=prod [YES=1]
+rotate-token: bootstrap-run ## Replace the HTTP API token: make rotate-token STAGE=prod [YES=1]
 	@exec .venv/bin/python -m tools.ops rotate-token --stage "$(STAGE)" $(if $(YES),--yes)
 
-logs: bootstrap ## Show what the functions logged: make logs STAGE=prod [SINCE=2h]
+logs: bootstrap-run ## Show what the functions logged: make logs STAGE=prod [SINCE=2h]
 	@exec .venv/bin/python -m tools.ops logs --stage "$(STAGE)" $(if $(SINCE),--since "$(SINCE)")
 
-destroy: bootstrap ## Take a stage away, but not its tables: make destroy STAGE=prod [TABLE=1] [YES=1]
+destroy: bootstrap-run ## Take a stage away, but not its tables: make destroy STAGE=prod [TABLE=1] [YES=1]
 	@exec .venv/bin/python -m tools.ops destroy --stage "$(STAGE)" $(if $(TABLE),--table) $(if $(YES),--yes)
 
 deploy-rehearsal: bootstrap ## Watch a stage from deploy to destroy, on this machine, without an account
 	@exec .venv/bin/python -m tools.rehearsal
+
+LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate \
+    --custom-compile-command "make lock"
+
+lock: bootstrap ## Pin what the requirements-*.in want, as requirements-*.txt; the newest of all: make lock ARGS=--upgrade
+	$(LOCK) $(ARGS) requirements-dev.in -o requirements-dev.txt
+	$(LOCK) $(ARGS) requirements-run.in -c requirements-dev.txt -o requirements-run.txt
+	$(LOCK) $(ARGS) requirements-aws.in -c requirements-dev.txt -o requirements-aws.txt
+	echo urllib3 | $(LOCK) $(ARGS) - -c requirements-dev.txt -o botte-app/requirements.txt
 
 clean: ## Remove .venv, caches and build results
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis build dist
@@ -88,3 +101,6 @@ clean: ## Remove .venv, caches and build results
 
 bootstrap:
 	@$(PYTHON) tools/bootstrap.py
+
+bootstrap-run:
+	@$(PYTHON) tools/bootstrap.py run

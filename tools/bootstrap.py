@@ -1,13 +1,17 @@
-"""Makes .venv and installs requirements-dev.txt into it, when that is not done yet.
+"""Makes .venv and installs one of the requirements-*.txt into it, when that is not done yet.
 
-Any Python from 2.7 on can read this file, so that an old one gets a clear line instead of a SyntaxError. From 3.10 on
-it runs; an older one looks for a newer one on the PATH and hands over to it.
+    python3 tools/bootstrap.py [run|aws|dev]
+
+`dev`, the whole, holds the other two. Any Python from 2.7 on can read this file, so that an old one gets a clear line
+instead of a SyntaxError. From 3.10 on it runs; an older one looks for a newer one on the PATH and hands over to it.
 """
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
+import time
 
 OLDEST = (3, 10)
 NEWER_NAMES = ["python3.14", "python3.13", "python3.12", "python3.11", "python3.10"]
@@ -15,31 +19,42 @@ NEWER_NAMES = ["python3.14", "python3.13", "python3.12", "python3.11", "python3.
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
-REQUIREMENTS = os.path.join(ROOT, "requirements-dev.txt")
 STAMP = os.path.join(VENV, "botte-installed")  # what was installed, when all of it was
 UNFINISHED = os.path.join(VENV, "botte-unfinished")  # there while an installation runs, or after one that broke off
 
+# What each set is for, which sets it holds, and how long it takes on two cores.
+SETS = {
+    "run": ("what running needs", ["run"], "about half a minute"),
+    "aws": ("the aws command", ["aws"], "about half a minute"),
+    "dev": ("what the tests and linters need", ["run", "aws", "dev"], "about a minute and a half"),
+}
 
-def main():
-    # type: () -> int
+
+def main(arguments):
+    # type: (list[str]) -> int
     """The exit status. Prints nothing when there is nothing to do."""
     if sys.version_info < OLDEST:
-        return _hand_over()
-    if _is_done():
+        return _hand_over(arguments)
+    wanted = arguments[0] if arguments else "dev"
+    if wanted not in SETS or len(arguments) > 1:
+        return _fail("bootstrap.py takes one of: " + ", ".join(sorted(SETS)))
+    if _is_done(wanted):
         return 0
     with _Lock():
         # Another one may have done it in the meantime.
-        return 0 if _is_done() else _install()
+        return 0 if _is_done(wanted) else _install(wanted)
 
 
-def _hand_over():
-    # type: () -> int
+def _hand_over(arguments):
+    # type: (list[str]) -> int
     """Replaces this process by the newest Python on the PATH, if there is one that runs."""
     for name in NEWER_NAMES:
         for folder in os.environ.get("PATH", "").split(os.pathsep):
             python = os.path.join(folder, name)
             if os.access(python, os.X_OK) and _runs(python):
-                os.execv(python, [python, os.path.abspath(__file__)])
+                command = [python, os.path.abspath(__file__)]
+                command.extend(arguments)
+                os.execv(python, command)
     return _fail("Python 3.10 or newer is needed, and this is " + sys.version.split()[0] + ".")
 
 
@@ -58,20 +73,33 @@ def _runs(python):
     return process.returncode == 0
 
 
-def _is_done():
-    # type: () -> bool
-    if not os.path.exists(PYTHON) or os.path.exists(UNFINISHED) or not os.path.exists(STAMP):
+def _is_done(wanted):
+    # type: (str) -> bool
+    if not os.path.exists(PYTHON) or os.path.exists(UNFINISHED):
         return False
-    with open(STAMP) as stamp:
-        return stamp.read() == _wanted_stamp()
+    return _stamp_line(wanted) in _stamp_lines()
 
 
-def _wanted_stamp():
-    # type: () -> str
-    """The requirements, and the Python that .venv was made with."""
-    with open(REQUIREMENTS, "rb") as requirements:
+def _stamp_lines():
+    # type: () -> list[str]
+    try:
+        with open(STAMP) as stamp:
+            return stamp.read().splitlines()
+    except OSError:
+        return []
+
+
+def _stamp_line(wanted):
+    # type: (str) -> str
+    """The set, its requirements, and the Python that .venv was made with."""
+    with open(_requirements(wanted), "rb") as requirements:
         digest = hashlib.sha256(requirements.read()).hexdigest()
-    return "requirements " + digest + "\nPython " + _venv_version() + "\n"
+    return wanted + " " + digest + " Python " + (_venv_version() or "unknown")
+
+
+def _requirements(wanted):
+    # type: (str) -> str
+    return os.path.join(ROOT, "requirements-" + wanted + ".txt")
 
 
 def _venv_version():
@@ -96,23 +124,30 @@ def _venv_version():
     return noted
 
 
-def _install():
-    # type: () -> int
+def _install(wanted):
+    # type: (str) -> int
+    purpose, held, duration = SETS[wanted]
+    begun = time.time()
     if os.path.exists(UNFINISHED) or not os.path.exists(PYTHON) or not _venv_version():
-        problem = _make_venv()
-        if problem:
-            return _fail(problem)
+        if not _has_venv_module():
+            return _fail("Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv")
+        _say("First run: installing " + purpose + " into .venv, this takes " + duration + " ...")
+        problem = _make_venv() or _renew_pip(_requirements(wanted))
     else:
-        _say("The requirements have changed: installing into .venv ...")
+        _say("Installing " + purpose + " into .venv, this takes " + duration + " at most ...")
         open(UNFINISHED, "w").close()
-    pip_install = [PYTHON, "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
-    pip_install.extend(["--requirement", REQUIREMENTS])
-    installed, output = _run(pip_install)
-    if not installed:
-        return _fail("Installing requirements-dev.txt failed, the next run tries again: " + _last_lines(output))
+        problem = ""
+    problem = problem or _pip_install(_requirements(wanted))
+    if problem:
+        return _fail(problem)
+    if wanted == "dev":
+        # All of it, on all cores: many processes will import it. What make run needs is compiled when it is imported.
+        _run([PYTHON, "-I", "-m", "compileall", "-q", "-j", "0", VENV])
+    still_valid = {_stamp_line(name) for name in SETS}.intersection(_stamp_lines())
     with open(STAMP, "w") as stamp:
-        stamp.write(_wanted_stamp())
+        stamp.write("\n".join(sorted(still_valid.union(_stamp_line(name) for name in held))) + "\n")
     os.remove(UNFINISHED)
+    _say("Installed in " + str(int(time.time() - begun)) + " seconds.")
     return 0
 
 
@@ -121,9 +156,6 @@ def _make_venv():
     """Makes a new .venv, marked as unfinished. Returns what went wrong, in one line; then there is no .venv."""
     import shutil
 
-    if not _has_venv_module():
-        return "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"
-    _say("First run: installing into .venv, this takes about a minute ...")
     shutil.rmtree(VENV, ignore_errors=True)
     os.mkdir(VENV)
     open(UNFINISHED, "w").close()
@@ -147,12 +179,79 @@ def _has_venv_module():
     return True
 
 
-def _run(command):
-    # type: (list[str]) -> tuple[bool, str]
+def _renew_pip(requirements):
+    # type: (str) -> str
+    """Installs the pip of a file of requirements: one that comes with Python may take twice as long for the others."""
+    with open(requirements) as lines:
+        pinned = re.search(r"^pip==.*(\n[ \t].*)*", lines.read(), re.MULTILINE)
+    if not pinned:
+        return ""
+    alone = os.path.join(VENV, "botte-pip.txt")
+    with open(alone, "w") as pip:
+        pip.write(pinned.group() + "\n")
+    return _pip_install(alone)
+
+
+def _pip_install(requirements):
+    # type: (str) -> str
+    """Installs a file of requirements that names all there is to install. Returns what went wrong, in one line."""
+    command = [PYTHON, "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]
+    command.extend(["--no-deps", "--require-hashes", "--no-compile", "--requirement", requirements])
+    with open(requirements) as lines:
+        progress = _Progress(len(re.findall("^[A-Za-z0-9]", lines.read(), re.MULTILINE)))
+    installed, output = _run(command, progress)
+    progress.end()
+    if installed:
+        return ""
+    name = os.path.basename(requirements)
+    return "Installing " + name + " failed, the next run tries again: " + _last_lines(output)
+
+
+class _Progress:
+    """Tells how far pip is: in one line that is written anew on a terminal, elsewhere in a few."""
+
+    def __init__(self, total):
+        # type: (int) -> None
+        self._done = 0
+        self._total = total
+        self._on_terminal = sys.stderr.isatty()
+
+    def see(self, line):
+        # type: (str) -> None
+        """Takes the next line that pip prints."""
+        if line.startswith("Ignoring "):  # not for this Python, or this platform
+            self._total -= 1
+        elif line.startswith(("Collecting ", "Processing ", "Requirement already satisfied: ")):
+            self._done += 1
+            far = str(self._done) + " of " + str(self._total) + " packages"
+            if self._on_terminal:
+                self._rewrite(far)
+            elif self._total > 1 and self._done * 4 // self._total > (self._done - 1) * 4 // self._total:
+                _say("  " + far)
+        elif line.startswith("Installing collected packages") and self._on_terminal:
+            self._rewrite("All " + str(self._total) + " packages are here: unpacking ...")
+
+    def end(self):
+        # type: () -> None
+        if self._on_terminal:
+            self._rewrite("")
+
+    def _rewrite(self, text):
+        # type: (str) -> None
+        sys.stderr.write("\r\033[K" + text)
+        sys.stderr.flush()
+
+
+def _run(command, progress=None):
+    # type: (list[str], _Progress | None) -> tuple[bool, str]
     """Whether the command succeeded, and all that it printed."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output = process.communicate()[0].decode("utf-8", "replace")
-    return process.returncode == 0, output
+    lines = []
+    for line in process.stdout or []:
+        lines.append(line.decode("utf-8", "replace"))
+        if progress:
+            progress.see(lines[-1])
+    return process.wait() == 0, "".join(lines)
 
 
 def _last_lines(output):
@@ -198,7 +297,7 @@ class _Lock:
 
 if __name__ == "__main__":
     try:
-        status = main()
+        status = main(sys.argv[1:])
     except KeyboardInterrupt:
         status = _fail("Interrupted; the next run tries again.")
     sys.exit(status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from tools.dev.aws import HOOK_TOKEN, HTTP_API_TOKEN
@@ -12,8 +13,8 @@ from tools.dev.twin import Twin
 
 def lines_to_paste(twin: Twin) -> str:
     """The lines work in any POSIX shell, with version 1 and 2 of the AWS CLI."""
-    # The one of this project is always there; any other on the PATH does as well.
-    aws = f"{'.venv/bin/aws' if Path('.venv/bin/aws').exists() else 'aws'} --endpoint-url {twin.aws_url}"
+    here, brought = shutil.which("aws"), Path(".venv/bin/aws").exists()
+    aws = f"{'aws' if here and not brought else '.venv/bin/aws'} --endpoint-url {twin.aws_url}"
     item = _ITEM.replace("SORT_KEY", "'$(date +%s)'")  # each paste is another message
     return "\n".join(
         [
@@ -26,7 +27,9 @@ def lines_to_paste(twin: Twin) -> str:
             "For what sends something else, such as an alarm:",
             f"  curl -X POST '{twin.http_url}/hook/shop?token={HOOK_TOKEN}' -d '{_ORDER}'",
             "",
-            "For the other doors, first:",
+            "For the other doors, first:"
+            if here or brought
+            else "For the other doors you need the aws command: `make aws` brings one. Then, first:",
             "  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_PAGER= "
             f"AWS_DEFAULT_REGION={REGION} AWS_REGION={REGION}",
             "",
