@@ -27,8 +27,10 @@ PRICES: Mapping[str, tuple[float, float]] = {
     "log GB": (0.53, 5),  # taken in, and kept for a month
     "key requests": (3e-6, 20_000),
 }
-MEMORY_GB = 0.25
+# Of the functions of the doors, and of the schedule's, as .chalice/config.json has them.
+MEMORY_GB, SCHEDULE_MEMORY_GB = 1.0, 0.25
 SEND_SECONDS = 0.3  # nearly all of it is waiting for Telegram
+INIT_SECONDS = 0.3  # until a new process takes its first event: docs/performance.md
 IDLE_SECONDS = 0.02
 LOG_GB = 1.5e-6  # of an invocation, with Lambda's own lines
 MINUTES = 43_800  # of a month
@@ -51,11 +53,12 @@ def usage(door: str, messages: int) -> dict[str, float]:
     """What a month with so many messages through a door takes, with what Botte takes without any."""
     used: defaultdict[str, float] = defaultdict(float)
     used["Lambda requests"] += MINUTES
-    used["Lambda GB-s"] += MINUTES * IDLE_SECONDS * MEMORY_GB
+    used["Lambda GB-s"] += MINUTES * IDLE_SECONDS * SCHEDULE_MEMORY_GB
     used["table reads"] += _READS
     used["log GB"] += MINUTES * LOG_GB
     used["Lambda requests"] += messages
-    used["Lambda GB-s"] += messages * SEND_SECONDS * MEMORY_GB
+    # A process that has had nothing to do for some minutes is ended, so a message in five minutes starts a new one.
+    used["Lambda GB-s"] += (messages * SEND_SECONDS + min(messages, MINUTES // 5) * INIT_SECONDS) * MEMORY_GB
     used["log GB"] += messages * LOG_GB
     # The bot token is a SecureString, which the schedule reads every five minutes together with the chats. So does the
     # function of a door while messages come, and the HTTP one its own token, too.
