@@ -408,8 +408,13 @@ _taken = socket.socket()
 
 def event(name: str) -> dict[str, Any]:
     """An event as AWS sends it, from ``tests/events``."""
-    loaded: dict[str, Any] = json.loads((EVENTS_DIR / f"{name}.json").read_text())
+    loaded: dict[str, Any] = json.loads(_event_text(name))
     return loaded
+
+
+@cache
+def _event_text(name: str) -> str:
+    return (EVENTS_DIR / f"{name}.json").read_text()
 
 
 def item(
