@@ -108,7 +108,7 @@ def main() -> int:
     summaries = []
     with new_bench(arguments.package) as bench:
         machine = bench.machine()
-        print(", ".join(f"{name}: {value}" for name, value in machine.items()))
+        print("; ".join(f"{name} {value}" for name, value in machine.items()))
         print(f"{'door':14} {'MB':>5}  {'':10}  {'first':>8} = {'init':>7} + {'invoked':>8}  {'CPU':>7}  (ms, medians)")
         for door in arguments.doors:
             for memory in sizes or [bench.functions.memory(door)]:

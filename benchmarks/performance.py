@@ -19,7 +19,7 @@ def tables(lines: Iterable[str]) -> str:
         if line.startswith("{"):
             measured = json.loads(line)
             results = measured["results"]
-            parts.append(", ".join(measured["machine"].values()))
+            parts.append("; ".join(f"{name} {value}" for name, value in measured["machine"].items()) + ".")
             parts.append(_warm(results) if "batch" in results[0] else _cold(results))
             if "warm" in results[0]["Botte"]:
                 parts.append(_costs(results))

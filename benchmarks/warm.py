@@ -87,7 +87,7 @@ def main() -> int:
     summaries = []
     with new_bench(arguments.package) as bench:
         machine = bench.machine()
-        print(", ".join(f"{name}: {value}" for name, value in machine.items()))
+        print("; ".join(f"{name} {value}" for name, value in machine.items()))
         print(f"{'door':14} {'batch':>5} {'MB':>5}  {'':10}  {'answer':>8}  {'CPU':>7}  (ms, medians)")
         for door in arguments.doors:
             for batch in BATCHES if door.shape in ("stream", "queue") else [1]:

@@ -19,7 +19,7 @@ from benchmarks.aws_lambda.contenders import Functions, build_package
 from benchmarks.aws_lambda.cpu import NoControlGroup, Share
 from benchmarks.aws_lambda.doors import DOORS, Door
 from benchmarks.aws_lambda.environment import Environment, Function, Spent
-from benchmarks.aws_lambda.installed import install
+from benchmarks.aws_lambda.installed import install, versions
 from benchmarks.aws_lambda.peering import Came, Peers
 from tools.dev.settings import clean_environment
 
@@ -34,7 +34,7 @@ class Wrong(Exception):
 class Bench:
     """The functions, and the peers that they talk to.
 
-    unthrottled: why functions have a whole core here, whatever their memory; None where they have Lambda's share.
+    unthrottled: why functions have whole cores here, whatever their memory; None where they have Lambda's share.
     """
 
     def __init__(self, functions: Functions, peers: Peers) -> None:
@@ -64,10 +64,12 @@ class Bench:
         found = re.search("model name.*: (.*)", Path("/proc/cpuinfo").read_text())
         return {
             "date": f"{datetime.date.today()}",
-            "processor": found[1] if found else platform.machine(),
-            "system": platform.release(),
-            "python": platform.python_version(),
-            "throttled": f"no: {self.unthrottled}" if self.unthrottled else "as Lambda does",
+            "processor": f"{found[1] if found else platform.machine()}, {os.cpu_count()} cores",
+            "share of a core": f"all of it, as there is {self.unthrottled}"
+            if self.unthrottled
+            else "as Lambda gives it",
+            "Python": platform.python_version(),
+            **versions(),
         }
 
 
@@ -77,7 +79,7 @@ def new_bench(package: Path | None = None) -> Iterator[Bench]:
     clean_environment(os.environ)
     install()
     with tempfile.TemporaryDirectory(prefix="botte-benchmark-") as folder:
-        built = package or build_package()
+        built = package or build_package(Path(folder))
         with suppress(PermissionError):
             os.nice(-20)  # and so have the peers: whoever waits for them shall not wait for the neighbours
         with Peers(Path(folder)) as peers:

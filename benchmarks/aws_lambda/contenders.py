@@ -8,14 +8,13 @@ import py_compile
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.aws_lambda.doors import PARAMETERS, Door
 from benchmarks.aws_lambda.environment import REGION, Function
-from benchmarks.aws_lambda.installed import FOLDER, PYTHON, USUAL
+from benchmarks.aws_lambda.installed import PACKAGE, PYTHON, USUAL
 from tools.dev.fake_telegram import TWIN_CHAT_ID
 from tools.ops.bytecode import compile_package
 from tools.ops.package import copied_app
@@ -27,24 +26,25 @@ STAGE = "prod"
 _HANDLERS = Path(__file__).parent
 
 
-def build_package() -> Path:
-    """Unpacks the stage's zip, made as `make deploy` makes it, into build/benchmarks/package."""
-    stage, out = Stage(STAGE), FOLDER / "package"
-    shutil.rmtree(out, ignore_errors=True)
+def build_package(folder: Path) -> Path:
+    """Unpacks the stage's zip, made as `make deploy` makes it, into a folder; a copy is kept, for later comparisons."""
+    stage, package = Stage(STAGE), folder / "package"
     command = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
-    with copied_app(stage) as project, tempfile.TemporaryDirectory() as folder:
+    with copied_app(stage) as project:
         environment = {**os.environ, "AWS_DEFAULT_REGION": REGION, "PYTHONDONTWRITEBYTECODE": "1"}
         compile_package(project, environment)
         subprocess.run(
-            [*command, "--project-dir", str(project), "package", "--stage", stage.name, folder],
+            [*command, "--project-dir", str(project), "package", "--stage", stage.name, str(folder / "chalice")],
             cwd=project,
             env=environment,
             stdout=subprocess.DEVNULL,
             check=True,
         )
-        with zipfile.ZipFile(Path(folder) / "deployment.zip") as archive:
-            archive.extractall(out)
-    return out
+    with zipfile.ZipFile(folder / "chalice" / "deployment.zip") as archive:
+        archive.extractall(package)
+    shutil.rmtree(PACKAGE, ignore_errors=True)
+    shutil.copytree(package, PACKAGE)
+    return package
 
 
 class Functions:

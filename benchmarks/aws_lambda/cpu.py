@@ -36,7 +36,7 @@ class Share:
         except OSError as error:
             with suppress(OSError):
                 self._folder.rmdir()
-            raise NoControlGroup(f"{error.strerror}: {self._folder}") from None
+            raise NoControlGroup(f"no control group: {error.strerror}: {self._folder}") from None
 
     def add(self, pid: int) -> None:
         (self._folder / "cgroup.procs").write_text(str(pid))

@@ -18,6 +18,7 @@ PYTHON = FOLDER / "runtime" / "bin" / "python"
 # What the usual handler brings along in its own zip: without bytecode, as such zips are.
 USUAL = FOLDER / "usual"
 HARNESS = FOLDER / "harness"
+PACKAGE = FOLDER / "package"  # what was measured last of Botte
 _STAMP = FOLDER / "installed"
 
 
@@ -34,6 +35,11 @@ def install() -> None:
     _pip_into(USUAL, "--no-compile", *wants["usual"])
     _pip_into(HARNESS, *wants["harness"])
     _STAMP.write_text(wanted)
+
+
+def versions() -> dict[str, str]:
+    """Those of the requirements, by their names."""
+    return dict(line.split("==") for requirements in _read().values() for line in requirements)
 
 
 def _read() -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import cold, warm
+from benchmarks import cold, performance, warm
 from benchmarks.aws_lambda.bench import Bench, Wrong
 from benchmarks.aws_lambda.bill import bill
 from benchmarks.aws_lambda.contenders import BOTTE, FLOOR, USUAL_WAY, Functions
@@ -113,12 +113,15 @@ class TestTheCommands:
         assert post[BOTTE]["first"] == pytest.approx(post[BOTTE]["init"] + post[BOTTE]["invocation"], abs=0.2)
         assert post[USUAL_WAY]["ratio"] == pytest.approx(post[BOTTE]["first"] / post[USUAL_WAY]["first"], abs=0.01)
         assert set(redeliver) == {"door", "memory", "calls", BOTTE}
+        rows = performance.tables(printed).splitlines()
+        assert sum(row.startswith("| http with id | 512 | ") for row in rows) == 5  # the last four of what it costs
 
     def test_warm(self) -> None:
         printed = _run("warm", "--messages", "10", "--doors", "queue")
         results = json.loads(printed[-1])["results"]
         assert [result["batch"] for result in results] == [1, 10, 100]
         assert results[1]["calls"] == {"UpdateItem": 20, "Telegram sendMessage": 10}
+        assert "| queue | 10 | " in performance.tables(printed)
 
 
 def _run(benchmark: str, *arguments: str) -> list[str]:
