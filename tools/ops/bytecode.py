@@ -56,7 +56,7 @@ def _install(requirements: Path, vendor: Path, environment: Mapping[str, str]) -
     )
     requirements.write_text("")
     for name in _UNUSED:
-        shutil.rmtree(vendor / name)
+        shutil.rmtree(vendor / name, ignore_errors=True)
 
 
 def _run(name: str, command: list[str], environment: Mapping[str, str]) -> None:
