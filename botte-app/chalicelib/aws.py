@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from .connections import AnswerLost, Connections, NotSent
@@ -22,12 +22,7 @@ MAX_ANSWER_BYTES = 16 << 20  # a page of a table has 1 MB, and grows as JSON
 _MIN_PAUSE_SECONDS = 0.1
 
 
-class _Service(NamedTuple):
-    name: str
-    json_version: str
-
-
-_SERVICES = {"AmazonSSM": _Service("ssm", "1.1"), "DynamoDB_20120810": _Service("dynamodb", "1.0")}
+_SERVICES = {"AmazonSSM": ("ssm", "1.1"), "DynamoDB_20120810": ("dynamodb", "1.0")}  # and their versions of JSON
 # What the names of a partition's regions begin with, and its domain.
 _DOMAINS = {
     "cn-": "amazonaws.com.cn",
@@ -94,7 +89,7 @@ class Aws:
         self._environ = environ
         self._clock = clock
         self._sleep = sleep
-        self._connections = Connections(connect_timeout=CONNECT_TIMEOUT_SECONDS, max_answer_bytes=MAX_ANSWER_BYTES)
+        self._connections: dict[str, Connections] = {}  # by the servers
 
     def call(self, operation: str, arguments: Mapping[str, object], *, patience: float = 0.0) -> dict[str, Any]:
         """The answer of an operation, such as ``AmazonSSM.GetParameters`` or ``DynamoDB_20120810.UpdateItem``.
@@ -115,23 +110,27 @@ class Aws:
             pause *= 2
 
     def _ask(self, operation: str, body: bytes) -> dict[str, Any]:
-        service = _SERVICES[operation.partition(".")[0]]
+        service, json_version = _SERVICES[operation.partition(".")[0]]
         region = self._get("AWS_REGION", "AWS_DEFAULT_REGION")
-        url = urlsplit(endpoint_url(service.name, region, self._environ))
+        url = urlsplit(endpoint_url(service, region, self._environ))
         headers = {
-            "Content-Type": f"application/x-amz-json-{service.json_version}",
+            "Content-Type": f"application/x-amz-json-{json_version}",
             "Host": _host(url.scheme, url.netloc),
             "X-Amz-Date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock())),
             "X-Amz-Target": operation,
         }
         if token := self._environ.get("AWS_SESSION_TOKEN"):
             headers["X-Amz-Security-Token"] = token
-        path, scope = url.path or "/", [region, service.name, "aws4_request"]
+        path, scope = url.path or "/", [region, service, "aws4_request"]
         key_id, secret = self._get("AWS_ACCESS_KEY_ID"), self._get("AWS_SECRET_ACCESS_KEY")
         headers["Authorization"] = _authorization(key_id, secret, scope, path, headers, body)
         where = f"{url.scheme}://{headers['Host']}"
+        if where not in self._connections:
+            self._connections[where] = Connections(
+                where, connect_timeout=CONNECT_TIMEOUT_SECONDS, max_answer_bytes=MAX_ANSWER_BYTES
+            )
         try:
-            answer = self._connections.post(where + path, headers, body, read_timeout=READ_TIMEOUT_SECONDS)
+            answer = self._connections[where].post(path, headers, body, read_timeout=READ_TIMEOUT_SECONDS)
         except NotSent as error:
             raise AwsError(f"{error} at {where}", may_pass=True) from None
         except AnswerLost as error:

@@ -36,19 +36,20 @@ class Answer(NamedTuple):
 
 
 class Connections:
-    """Connections that are kept alive between requests.
+    """Connections to a server, such as ``https://localhost:8443``, that are kept alive between requests.
 
     connect_timeout: seconds for each of connect, TLS handshake and sending. max_answer_bytes: a longer answer is cut to
     nothing, and its connection closed.
     """
 
-    def __init__(self, *, connect_timeout: float, max_answer_bytes: int) -> None:
+    def __init__(self, server: str, *, connect_timeout: float, max_answer_bytes: int) -> None:
+        self._server = server
         self._connect_timeout = connect_timeout
         self._max_answer_bytes = max_answer_bytes
-        self._pool: urllib3.PoolManager | None = None
+        self._pool: urllib3.HTTPConnectionPool | None = None
         self._last_used = 0.0
 
-    def post(self, url: str, headers: Mapping[str, str], body: bytes, *, read_timeout: float) -> Answer:
+    def post(self, path: str, headers: Mapping[str, str], body: bytes, *, read_timeout: float) -> Answer:
         """Posts a body once. read_timeout: seconds for the whole answer, however slowly it drips.
 
         Both timeouts together are the most that it takes, unless the host has several addresses that are all silent.
@@ -58,8 +59,8 @@ class Connections:
             total=self._connect_timeout + read_timeout, connect=self._connect_timeout, read=read_timeout
         )
         try:
-            answer = self._fresh_pool().request(
-                "POST", url, headers=headers, body=body, timeout=timeout, redirect=False, preload_content=False
+            answer = self._fresh_pool().urlopen(
+                "POST", path, body, headers, retries=False, redirect=False, timeout=timeout, preload_content=False
             )
             content = answer.read(self._max_answer_bytes + 1)
         except urllib3.exceptions.LocationValueError as error:
@@ -71,13 +72,12 @@ class Connections:
             content = b""
         return Answer(answer.status, answer.headers, content)
 
-    def _fresh_pool(self) -> urllib3.PoolManager:
+    def _fresh_pool(self) -> urllib3.HTTPConnectionPool:
         now = time.time()
-        if self._pool is None:
-            self._pool = urllib3.PoolManager(maxsize=4, retries=False, ssl_context=tls_context())
-            self._pool.pool_classes_by_scheme = {"http": _HttpConnectionPool, "https": _HttpsConnectionPool}
-        elif now - self._last_used > _MAX_IDLE_SECONDS:
-            self._pool.clear()
+        if self._pool is None or now - self._last_used > _MAX_IDLE_SECONDS:
+            manager = urllib3.PoolManager(maxsize=4, ssl_context=tls_context())
+            manager.pool_classes_by_scheme = {"http": _HttpConnectionPool, "https": _HttpsConnectionPool}
+            self._pool = manager.connection_from_url(self._server)
         self._last_used = now
         return self._pool
 

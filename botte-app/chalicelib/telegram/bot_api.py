@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from urllib3 import encode_multipart_formdata
 
@@ -104,10 +105,10 @@ class Telegram:
         read_timeout: float = READ_TIMEOUT_SECONDS,
         media_read_timeout: float = MEDIA_READ_TIMEOUT_SECONDS,
     ) -> None:
-        self._api_url = api_url
+        self._path = urlsplit(api_url).path
         self._bot_token = bot_token
         self._read_timeout, self._media_read_timeout = read_timeout, media_read_timeout
-        self._connections = Connections(connect_timeout=connect_timeout, max_answer_bytes=MAX_ANSWER_BYTES)
+        self._connections = Connections(api_url, connect_timeout=connect_timeout, max_answer_bytes=MAX_ANSWER_BYTES)
 
     def call(self, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None = None) -> Any:
         """Calls a Bot API method and returns its ``result``.
@@ -132,7 +133,7 @@ class Telegram:
             body, content_type = encode_multipart_formdata({**form, "document": file})
         try:
             status, headers, content = self._connections.post(
-                f"{self._api_url}/bot{token}/{method}",
+                f"{self._path}/bot{token}/{method}",
                 {"Content-Type": content_type},
                 body,
                 read_timeout=self._media_read_timeout if method in _MEDIA_METHODS else self._read_timeout,
