@@ -71,7 +71,7 @@ class Settings(NamedTuple):
 
 
 class ParameterStore:
-    """AWS's Parameter Store. Its methods raise ParametersUnavailable; they take 12 s at most."""
+    """AWS's Parameter Store. Its methods raise ParametersUnavailable; they take 7 s at most."""
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
