@@ -20,53 +20,57 @@ def tables(lines: Iterable[str]) -> str:
             measured = json.loads(line)
             results = measured["results"]
             parts.append("; ".join(f"{name} {value}" for name, value in measured["machine"].items()) + ".")
-            parts.append(_warm(results) if "batch" in results[0] else _cold(results))
-            if "warm" in results[0]["Botte"]:
-                parts.append(_costs(results))
+            if "batch" in results[0]:
+                parts.append(_warm(results))
+            else:
+                parts.append(_costs(results) if "dollars" in results[0]["Botte"] else _cold(results))
     return "\n\n".join(parts)
 
 
 def _cold(results: Sequence[dict[str, Any]]) -> str:
-    head = ["door", "MB", "Botte = init + invocation", *OTHERS, *(f"Botte to {name}" for name in OTHERS), "CPU ratios"]
     rows = []
     for each in results:
         botte = each["Botte"]
-        mine = f"**{botte['first']:.0f}** = {botte['init']:.0f} + {botte['invocation']:.0f}"
-        rows.append([each["door"], each["memory"], mine, *_compared(each, "first", OTHERS)])
-    return _table(head, rows)
+        mine = f"**{botte['first']:,.0f}** = {botte['init']:,.0f} + {botte['invocation']:,.0f}"
+        rows.append([each["door"], str(each["memory"]), mine, *_compared(each, "first", OTHERS)])
+    return _table(["door", "MB", "Botte = init + invocation", *_compared_titles(OTHERS)], rows)
 
 
 def _warm(results: Sequence[dict[str, Any]]) -> str:
     others = ("usual", "floor")
-    head = ["door", "records", "Botte", *others, *(f"Botte to {name}" for name in others), "CPU ratios"]
-    rows = []
-    for each in results:
-        mine = f"**{each['Botte']['ms']}**"
-        rows.append([each["door"], each["batch"], mine, *_compared(each, "ms", others)])
-    return _table(head, rows)
+    rows = [
+        [each["door"], str(each["batch"]), f"**{each['Botte']['ms']:,}**", *_compared(each, "ms", others)]
+        for each in results
+    ]
+    return _table(["door", "records", "Botte", *_compared_titles(others)], rows)
 
 
-def _compared(result: dict[str, Any], measure: str, others: Sequence[str]) -> list[object]:
+def _compared_titles(others: Sequence[str]) -> list[str]:
+    return [*others, *(f"Botte to {name}" for name in others), "the same of the CPU time"]
+
+
+def _compared(result: dict[str, Any], measure: str, others: Sequence[str]) -> list[str]:
     """The milliseconds of the others, Botte's ratios to them, and the same ratios of the CPU time."""
-    there = [result.get(name, {}) for name in others]
-    ratios = [[each.get(kind, "") for each in there] for kind in ("ratio", "cpu_ratio")]
-    return [*(each.get(measure, "") for each in there), *ratios[0], ", ".join(map(str, ratios[1]))]
+    there = [result[name] for name in others if name in result]
+    if not there:
+        return [""] * (2 * len(others) + 1)
+    ratios, cpu_ratios = ([f"{its[kind]:.2f}" for its in there] for kind in ("ratio", "cpu_ratio"))
+    return [*(f"{its[measure]:,}" for its in there), *ratios, ", ".join(cpu_ratios)]
 
 
 def _costs(results: Sequence[dict[str, Any]]) -> str:
-    names = ("Botte", *OTHERS)
-    rows = [
-        [each["door"], each["memory"], name, *(its[key] for key in ("first", "warm", "dollars")), f"{its['free']:.2%}"]
-        for each in results
-        for name in names
-        if (its := each.get(name))
-    ]
-    return _table(["door", "MB", "", "first answer, ms", "warm answer, ms", "USD", "of the free GB-s"], rows)
+    rows = []
+    for each in results:
+        for name in ("Botte", *OTHERS):
+            if its := each.get(name):
+                amounts = [f"{its['first']:,}", f"{its['warm']:,}", f"{its['dollars']:.4f}", f"{its['free']:.2%}"]
+                rows.append([each["door"], str(each["memory"]), name, *amounts])
+    return _table(["door", "MB", "", "first answer", "warm answer", "USD", "of the free GB-s"], rows)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":

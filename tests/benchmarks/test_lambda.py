@@ -14,7 +14,7 @@ import pytest
 from benchmarks import cold, performance, warm
 from benchmarks.aws_lambda.bench import Bench, Wrong
 from benchmarks.aws_lambda.bill import bill
-from benchmarks.aws_lambda.contenders import BOTTE, FLOOR, USUAL_WAY, Functions
+from benchmarks.aws_lambda.contenders import BOTTE, CONTENDERS, FLOOR, USUAL_WAY, Functions
 from benchmarks.aws_lambda.doors import DOORS
 from benchmarks.aws_lambda.environment import Failed, Function, Spent
 from benchmarks.aws_lambda.installed import install
@@ -114,7 +114,7 @@ class TestTheCommands:
         assert post[USUAL_WAY]["ratio"] == pytest.approx(post[BOTTE]["first"] / post[USUAL_WAY]["first"], abs=0.01)
         assert set(redeliver) == {"door", "memory", "calls", BOTTE}
         rows = performance.tables(printed).splitlines()
-        assert sum(row.startswith("| http with id | 512 | ") for row in rows) == 5  # the last four of what it costs
+        assert sum(row.startswith("| http with id | 512 | ") for row in rows) == len(CONTENDERS)
 
     def test_warm(self) -> None:
         printed = _run("warm", "--messages", "10", "--doors", "queue")
