@@ -1,6 +1,6 @@
 """How long the first answer of a new process takes, as deployed: `make cold`. docs/performance.md tells how.
 
-Botte's doors against the usual way to do the same, with and without the Parameter Store, and against the floor.
+Botte's doors against the usual way to do the same, in three kinds, and against the floor.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from benchmarks.aws_lambda.bench import Bench, Wrong, calls_line, median, new_bench, new_parser, ratio
 from benchmarks.aws_lambda.bill import bill
-from benchmarks.aws_lambda.contenders import BOTTE, CONTENDERS
 from benchmarks.aws_lambda.doors import Door
 from benchmarks.aws_lambda.environment import Environment, Failed, Spent
+from benchmarks.aws_lambda.names import BOTTE, CONTENDERS
 from tools.ops.costs import MINUTES
 
 ROUNDS = 10
@@ -85,16 +85,16 @@ def print_summary(summary: dict[str, Any]) -> None:
         else:
             place, rest = " " * 20, f"Botte takes {its['ratio']:.2f} of the time, {its['cpu_ratio']:.2f} of the CPU"
         times = f"{its['first']:8.1f} = {its['init']:7.1f} + {its['invocation']:8.1f}  {its['cpu']:7.1f}"
-        print(f"{place}  {contender:10}  {times}  {rest}", flush=True)
+        print(f"{place}  {contender:12}  {times}  {rest}", flush=True)
 
 
 def print_costs(summaries: list[dict[str, Any]]) -> None:
     print(f"\n{COLD_MESSAGES:,} messages of which each starts a process, or the {MINUTES:,} warm runs of the schedule")
-    print(f"{'door':14} {'MB':>5}  {'':10}  {'first':>8}  {'warm':>8}  {'USD':>8}  {'GB-s':>8}  of what is free")
+    print(f"{'door':14} {'MB':>5}  {'':12}  {'first':>8}  {'warm':>8}  {'USD':>8}  {'GB-s':>8}  of what is free")
     for summary in summaries:
         for contender in filter(summary.get, CONTENDERS):
             its = summary[contender]
-            place = f"{summary['door']:14} {summary['memory']:5}  {contender:10}"
+            place = f"{summary['door']:14} {summary['memory']:5}  {contender:12}"
             cost = f"{its['dollars']:8.4f}  {its['gb_seconds']:8.1f}  {its['free']:.2%}"
             print(f"{place}  {its['first']:8.1f}  {its['warm']:8.1f}  {cost}")
 
@@ -109,7 +109,7 @@ def main() -> int:
     with new_bench(arguments.package) as bench:
         machine = bench.machine()
         print("; ".join(f"{name} {value}" for name, value in machine.items()))
-        print(f"{'door':14} {'MB':>5}  {'':10}  {'first':>8} = {'init':>7} + {'invoked':>8}  {'CPU':>7}  (ms, medians)")
+        print(f"{'door':14} {'MB':>5}  {'':12}  {'first':>8} = {'init':>7} + {'invoked':>8}  {'CPU':>7}  (ms, medians)")
         for door in arguments.doors:
             for memory in sizes or [bench.functions.memory(door)]:
                 results = measure_rounds(bench, door, memory, arguments.rounds, WARM if sizes else 0)

@@ -1,6 +1,6 @@
-"""Writes the tables of docs/performance.md: `(make cold; make warm) | .venv/bin/python -m benchmarks.performance`.
+"""Writes the tables of docs/performance.md: `.venv/bin/python -m benchmarks.performance < measured.txt`.
 
-It reads the last lines of the benchmarks, which are JSON, and passes over all others.
+It reads the last lines of `make cold` and `make warm`, which are JSON, and passes over all others.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-OTHERS = ("usual", "usual, env", "floor")
+from benchmarks.aws_lambda.names import BOTTE, CONTENDERS, FLOOR, USUAL_WAY
+
+OTHERS = CONTENDERS[1:]
 
 
 def tables(lines: Iterable[str]) -> str:
@@ -23,23 +25,23 @@ def tables(lines: Iterable[str]) -> str:
             if "batch" in results[0]:
                 parts.append(_warm(results))
             else:
-                parts.append(_costs(results) if "dollars" in results[0]["Botte"] else _cold(results))
+                parts.append(_costs(results) if "dollars" in results[0][BOTTE] else _cold(results))
     return "\n\n".join(parts)
 
 
 def _cold(results: Sequence[dict[str, Any]]) -> str:
     rows = []
     for each in results:
-        botte = each["Botte"]
+        botte = each[BOTTE]
         mine = f"**{botte['first']:,.0f}** = {botte['init']:,.0f} + {botte['invocation']:,.0f}"
         rows.append([each["door"], str(each["memory"]), mine, *_compared(each, "first", OTHERS)])
     return _table(["door", "MB", "Botte = init + invocation", *_compared_titles(OTHERS)], rows)
 
 
 def _warm(results: Sequence[dict[str, Any]]) -> str:
-    others = ("usual", "floor")
+    others = (USUAL_WAY, FLOOR)
     rows = [
-        [each["door"], str(each["batch"]), f"**{each['Botte']['ms']:,}**", *_compared(each, "ms", others)]
+        [each["door"], str(each["batch"]), f"**{each[BOTTE]['ms']:,}**", *_compared(each, "ms", others)]
         for each in results
     ]
     return _table(["door", "records", "Botte", *_compared_titles(others)], rows)
@@ -61,7 +63,7 @@ def _compared(result: dict[str, Any], measure: str, others: Sequence[str]) -> li
 def _costs(results: Sequence[dict[str, Any]]) -> str:
     rows = []
     for each in results:
-        for name in ("Botte", *OTHERS):
+        for name in CONTENDERS:
             if its := each.get(name):
                 amounts = [f"{its['first']:,}", f"{its['warm']:,}", f"{its['dollars']:.4f}", f"{its['free']:.2%}"]
                 rows.append([each["door"], str(each["memory"]), name, *amounts])

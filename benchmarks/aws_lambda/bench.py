@@ -91,7 +91,9 @@ def new_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
     parser.add_argument("--doors", type=_doors, default=DOORS, help="; ".join(door.name for door in DOORS))
     parser.add_argument(
-        "--package", type=Path, help="measure this copy of a build/benchmarks/package, in the place of this checkout's"
+        "--package",
+        type=_package,
+        help="measure this copy of a build/benchmarks/package, in the place of this checkout's",
     )
     return parser
 
@@ -102,6 +104,12 @@ def _doors(text: str) -> list[Door]:
         return [doors[name.strip()] for name in text.split(",")]
     except KeyError as error:
         raise argparse.ArgumentTypeError(f"there is no door {error}; there are {', '.join(doors)}") from None
+
+
+def _package(text: str) -> Path:
+    if not (Path(text) / "app.py").exists():
+        raise argparse.ArgumentTypeError(f"{text} is no unpacked package")
+    return Path(text)
 
 
 def median(values: Sequence[float]) -> float:

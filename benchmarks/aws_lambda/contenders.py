@@ -14,14 +14,13 @@ from pathlib import Path
 
 from benchmarks.aws_lambda.doors import PARAMETERS, Door
 from benchmarks.aws_lambda.environment import REGION, Function
-from benchmarks.aws_lambda.installed import PACKAGE, PYTHON, USUAL
+from benchmarks.aws_lambda.installed import PACKAGE, PYTHON, TUNED, USUAL
+from benchmarks.aws_lambda.names import BOTTE, FLOOR, USUAL_ENV, USUAL_TUNED, USUAL_WAY
 from tools.dev.fake_telegram import TWIN_CHAT_ID
 from tools.ops.bytecode import compile_package
 from tools.ops.package import copied_app
 from tools.ops.stage import ROOT, Stage
 
-BOTTE, USUAL_WAY, USUAL_ENV, FLOOR = "Botte", "usual", "usual, env", "floor"
-CONTENDERS = (BOTTE, USUAL_WAY, USUAL_ENV, FLOOR)
 STAGE = "prod"
 _HANDLERS = Path(__file__).parent
 
@@ -59,9 +58,9 @@ class Functions:
         self._floor = folder / "floor"
         self._peers = peers
         shutil.copy(_HANDLERS / "usual.py", USUAL)
+        _copy_compiled("usual.py", TUNED)
         self._floor.mkdir()
-        floor = str(shutil.copy(_HANDLERS / "floor.py", self._floor))
-        py_compile.compile(floor, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+        _copy_compiled("floor.py", self._floor)
 
     def memory(self, door: Door) -> int:
         """What .chalice/config.json gives the door's function, in MB."""
@@ -90,5 +89,11 @@ class Functions:
         if door.shape is not None:
             functions[USUAL_WAY] = function(USUAL, f"usual.{door.shape}", parameters)
             functions[USUAL_ENV] = function(USUAL, f"usual.{door.shape}", secrets)
+            functions[USUAL_TUNED] = function(TUNED, f"usual.{door.shape}", secrets)
             functions[FLOOR] = function(self._floor, f"floor.{door.shape}", secrets)
         return functions
+
+
+def _copy_compiled(name: str, folder: Path) -> None:
+    copy = str(shutil.copy(_HANDLERS / name, folder))
+    py_compile.compile(copy, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)

@@ -1,4 +1,4 @@
-"""What the benchmarks install into build/benchmarks: once, and again when benchmarks/requirements.txt changes."""
+"""What the benchmarks install into build/benchmarks: once, and again when the requirements or this module change."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ FOLDER = ROOT / "build" / "benchmarks"
 PYTHON = FOLDER / "runtime" / "bin" / "python"
 # What the usual handler brings along in its own zip: without bytecode, as such zips are.
 USUAL = FOLDER / "usual"
+TUNED = FOLDER / "tuned"  # the same with bytecode
 HARNESS = FOLDER / "harness"
 PACKAGE = FOLDER / "package"  # what was measured last of Botte
 _STAMP = FOLDER / "installed"
@@ -24,7 +25,7 @@ _STAMP = FOLDER / "installed"
 
 def install() -> None:
     """Takes a minute where there is something to do."""
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + Path(__file__).read_bytes() + sys.version.encode()).hexdigest()
     if _STAMP.exists() and _STAMP.read_text() == wanted:
         return
     print("Installing benchmarks/requirements.txt into build/benchmarks ...", file=sys.stderr, flush=True)
@@ -33,6 +34,8 @@ def install() -> None:
     wants = _read()
     _run("-m", "pip", "--python", str(PYTHON), "install", "--quiet", "--compile", *wants["runtime"])
     _pip_into(USUAL, "--no-compile", *wants["usual"])
+    shutil.copytree(USUAL, TUNED)
+    _run("-m", "compileall", "-q", str(TUNED))
     _pip_into(HARNESS, *wants["harness"])
     _STAMP.write_text(wanted)
 

@@ -14,10 +14,11 @@ import pytest
 from benchmarks import cold, performance, warm
 from benchmarks.aws_lambda.bench import Bench, Wrong
 from benchmarks.aws_lambda.bill import bill
-from benchmarks.aws_lambda.contenders import BOTTE, CONTENDERS, FLOOR, USUAL_WAY, Functions
+from benchmarks.aws_lambda.contenders import Functions
 from benchmarks.aws_lambda.doors import DOORS
 from benchmarks.aws_lambda.environment import Failed, Function, Spent
 from benchmarks.aws_lambda.installed import install
+from benchmarks.aws_lambda.names import BOTTE, CONTENDERS, FLOOR, USUAL_WAY
 from benchmarks.aws_lambda.peering import Peers
 from tests.doors import APP_DIR
 from tools.ops.stage import ROOT
