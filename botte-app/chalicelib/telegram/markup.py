@@ -77,6 +77,8 @@ class Source:
     @property
     def words(self) -> str:
         """What a reader sees, with the address behind the text of each link."""
+        if not self.spans:
+            return "".join(self.shown)
         result: list[str] = []
         stack: list[Span] = []
         for i, step in enumerate(self.steps):

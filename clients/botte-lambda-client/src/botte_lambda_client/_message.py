@@ -195,13 +195,16 @@ def check_ahead(deliver_at: int, now: float) -> None:
 
 
 def _clean_characters(text: str) -> str:
+    if text.isprintable():  # then it has none of these; most texts of one line are
+        return text
     return _REPLACED.sub(REPLACEMENT, _REMOVED.sub("", _LINE_BREAKS.sub("\n", text)))
 
 
 def _is_deeper(value: object, depth: int) -> bool:
     """Whether lists and objects are nested more deeply than that."""
     level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(depth):
+    while level and depth:
+        depth -= 1
         inner = [each for outer in level for each in (outer.values() if isinstance(outer, dict) else outer)]
         level = [each for each in inner if isinstance(each, (dict, list))]
     return bool(level)
