@@ -259,7 +259,10 @@ def test_an_answer_that_does_not_come_in_time_is_perhaps_a_success() -> None:
         pytest.param("http://127.0.0.1:{port}", True, id="refused"),
         pytest.param("https://127.0.0.1:{port}", True, id="refused, TLS"),
         pytest.param("http://nosuchhost.invalid", True, id="dns"),
-        pytest.param("ftp://127.0.0.1", True, id="no address"),
+        pytest.param("ftp://127.0.0.1", True, id="scheme"),
+        pytest.param("http://[::1", True, id="no address"),
+        pytest.param("127.0.0.1", True, id="no scheme"),
+        pytest.param("http://127.0.0.1:99999", True, id="port"),
     ],
 )
 def test_what_was_never_asked_is_surely_not_done(url: str, may_pass: bool) -> None:

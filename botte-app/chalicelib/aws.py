@@ -12,9 +12,9 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from .connections import AnswerLost, Connections, NotSent
+from .connections import AnswerLost, Connections, NotSent, split_url
 
 CONNECT_TIMEOUT_SECONDS = 2.0
 READ_TIMEOUT_SECONDS = 3.0
@@ -112,19 +112,20 @@ class Aws:
     def _ask(self, operation: str, body: bytes) -> dict[str, Any]:
         service, json_version = _SERVICES[operation.partition(".")[0]]
         region = self._get("AWS_REGION", "AWS_DEFAULT_REGION")
-        url = urlsplit(endpoint_url(service, region, self._environ))
+        server, path = split_url(endpoint_url(service, region, self._environ))
+        scheme, _, host = server.partition("://")
         headers = {
             "Content-Type": f"application/x-amz-json-{json_version}",
-            "Host": _host(url.scheme, url.netloc),
+            "Host": _host(scheme, host),
             "X-Amz-Date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock())),
             "X-Amz-Target": operation,
         }
         if token := self._environ.get("AWS_SESSION_TOKEN"):
             headers["X-Amz-Security-Token"] = token
-        path, scope = url.path or "/", [region, service, "aws4_request"]
+        path, scope = path or "/", [region, service, "aws4_request"]
         key_id, secret = self._get("AWS_ACCESS_KEY_ID"), self._get("AWS_SECRET_ACCESS_KEY")
         headers["Authorization"] = _authorization(key_id, secret, scope, path, headers, body)
-        where = f"{url.scheme}://{headers['Host']}"
+        where = f"{scheme}://{headers['Host']}"
         if where not in self._connections:
             self._connections[where] = Connections(
                 where, connect_timeout=CONNECT_TIMEOUT_SECONDS, max_answer_bytes=MAX_ANSWER_BYTES

@@ -82,6 +82,13 @@ class Connections:
         return self._pool
 
 
+def split_url(url: str) -> tuple[str, str]:
+    """The server and the path of a URL, without a look at whether it is one."""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return scheme + mark + host, slash + path
+
+
 @cache
 def tls_context() -> ssl.SSLContext:
     """The certificates that are trusted; to read them takes longer than a request."""

@@ -9,11 +9,10 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from urllib3 import encode_multipart_formdata
 
-from ..connections import AnswerLost, Connections, NotSent
+from ..connections import AnswerLost, Connections, NotSent, split_url
 from ..errors import (
     Ambiguous,
     BotTokenRejected,
@@ -105,10 +104,10 @@ class Telegram:
         read_timeout: float = READ_TIMEOUT_SECONDS,
         media_read_timeout: float = MEDIA_READ_TIMEOUT_SECONDS,
     ) -> None:
-        self._path = urlsplit(api_url).path
+        server, self._path = split_url(api_url)
         self._bot_token = bot_token
         self._read_timeout, self._media_read_timeout = read_timeout, media_read_timeout
-        self._connections = Connections(api_url, connect_timeout=connect_timeout, max_answer_bytes=MAX_ANSWER_BYTES)
+        self._connections = Connections(server, connect_timeout=connect_timeout, max_answer_bytes=MAX_ANSWER_BYTES)
 
     def call(self, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None = None) -> Any:
         """Calls a Bot API method and returns its ``result``.
