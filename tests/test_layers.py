@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.aws import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
 from chalicelib.doors.http import ANSWER_SECONDS
 from chalicelib.relay.attempt import LEASE_SECONDS
 from chalicelib.relay.courier import NOTE_SECONDS
 from chalicelib.relay.redelivery import RUN_SECONDS
+from chalicelib.settings import PATIENCE_SECONDS
 from chalicelib.telegram.bot_api import call_seconds
 from tests.doors import APP_DIR, CREDENTIALS, TOKEN, RawServer, event, item, queue_record, stream_record, texts
 from tools.dev.aws import EmbeddedAws, Resources
@@ -216,6 +218,24 @@ def test_a_parameter_store_that_does_not_answer_does_not_keep_a_function_from_st
         assert server.requests
     assert (child.returncode, child.stdout) == (0, "app.message\n")
     assert "parameters cannot be read ahead" in child.stderr
+
+
+def test_what_is_read_ahead_is_there_or_given_up_before_lambda_gives_up_the_start() -> None:
+    """Lambda allows ten seconds: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
+    assert PATIENCE_SECONDS + CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS < 10
+
+
+def test_outside_of_lambda_nothing_is_read_when_the_app_is_imported() -> None:
+    """Chalice imports it to deploy it."""
+    with RawServer(None) as server:
+        subprocess.run(
+            [sys.executable, "-c", "import app"],
+            cwd=APP_DIR,
+            env={"PATH": os.environ["PATH"], **CREDENTIALS, "AWS_ENDPOINT_URL": server.url},
+            timeout=30,
+            check=True,
+        )
+        assert server.requests == []
 
 
 def senders_in(modules: list[str]) -> set[str]:

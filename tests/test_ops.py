@@ -110,7 +110,7 @@ def test_a_table_that_cannot_be_reached_is_an_error_in_a_line(
 ) -> None:
     monkeypatch.setenv("BOTTE_AWS_PORT", "1")
     assert run("failed") == 1
-    expected = "the table botte-local-outbox cannot be used: NewConnectionError at http://127.0.0.1:1\n"
+    expected = "the table botte-local-outbox cannot be used: EndpointConnectionError at http://127.0.0.1:1\n"
     assert capsys.readouterr().err == expected
 
 

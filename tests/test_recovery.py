@@ -187,7 +187,7 @@ def test_a_row_that_is_being_sent_does_not_expire_whatever_its_writer_set(
     assert "ExpirationTs" not in row
 
 
-# What a table can do at a call, and then, on DynamoDB, what of boto3's means that.
+# What a table can do at a call, and then what AWS does on DynamoDB that means it.
 AWAY, ANSWER_LOST = TableUnavailable("away", retry_after=0.0), TableAnswerLost("lost", retry_after=0.0)
 FAULTS = [
     pytest.param(AWAY, id="away"),

@@ -1,4 +1,4 @@
-"""Settings from the environment, parameters from the Parameter Store or its Lambda extension."""
+"""Settings from the environment, parameters from the Parameter Store over sockets."""
 
 from __future__ import annotations
 
@@ -297,6 +297,7 @@ def test_a_parameter_that_the_store_does_not_find_is_missing(clock: Clock) -> No
         pytest.param(http_answer(500, b""), "HTTP status 500", id="broken"),
         pytest.param(http_answer(200, b"<html>"), "HTTP status 200", id="not_json"),
         pytest.param(http_answer(200, {}), "no parameters in its answer", id="no_parameter"),
+        pytest.param(http_answer(200, {"Parameters": None}), "no parameters in its answer", id="null"),
         pytest.param(http_answer(200, {"Parameters": [{"Name": "x"}]}), "no parameters in its answer", id="no_value"),
         pytest.param(http_answer(200, [1]), "HTTP status 200", id="list"),
         pytest.param(None, "ProtocolError", id="cut"),

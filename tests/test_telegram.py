@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -165,6 +166,13 @@ def test_every_answer_is_mapped_to_what_the_caller_does_next(answer: bytes, kind
     complete = answer.startswith(b"HTTP/1.1") and b"Content-Length: 900" not in answer and b"\r\n\r\n" in answer
     with RawServer(answer, hangs_up=not complete) as server:
         assert type(error_of(sender(server.url, read_timeout=5))) is kind
+
+
+def test_a_header_that_is_none_is_logged_without_the_bot_token(caplog: pytest.LogCaptureFixture) -> None:
+    answer = ANSWER.replace(b"\r\n", b"\r\nno header\r\n", 1)
+    with RawServer(answer, hangs_up=True) as server, suppress(Ambiguous):
+        sender(server.url).call("sendMessage", HELLO)
+    assert any(record.name == "urllib3.connection" and record.levelname == "WARNING" for record in caplog.records)
 
 
 def test_a_server_that_takes_the_request_and_goes_is_ambiguous() -> None:

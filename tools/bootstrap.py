@@ -157,7 +157,7 @@ def _make_venv():
     import shutil
 
     shutil.rmtree(VENV, ignore_errors=True)
-    os.mkdir(VENV)
+    os.makedirs(VENV, exist_ok=True)  # what was killed half-way may still be at it
     open(UNFINISHED, "w").close()
     # In an activated .venv this runs with the Python in it, which is gone by now.
     python = getattr(sys, "_base_executable", None) or sys.executable
@@ -257,8 +257,8 @@ def _run(command, progress=None):
 def _last_lines(output):
     # type: (str) -> str
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR:")]
-    return " | ".join((errors or lines)[-3:])
+    errors = [number for number, line in enumerate(lines) if line.startswith("ERROR:")]
+    return " | ".join(lines[errors[0] :][:4] if errors else lines[-3:])
 
 
 def _say(line):

@@ -128,7 +128,7 @@ class Aws:
         where = f"{scheme}://{headers['Host']}"
         if where not in self._connections:
             self._connections[where] = Connections(
-                where, connect_timeout=CONNECT_TIMEOUT_SECONDS, max_answer_bytes=MAX_ANSWER_BYTES
+                where, connect_timeout=CONNECT_TIMEOUT_SECONDS, max_answer_bytes=MAX_ANSWER_BYTES, clock=self._clock
             )
         try:
             answer = self._connections[where].post(path, headers, body, read_timeout=READ_TIMEOUT_SECONDS)
@@ -195,6 +195,6 @@ def _result(status: int, body: bytes) -> dict[str, Any]:
     raise AwsError(
         code,
         may_pass=is_turned_away or status == 200 or status in _TRANSIENT_STATUSES,
-        perhaps_done=not is_turned_away and (status == 200 or status >= 500),
+        perhaps_done=not is_turned_away and (status < 300 or status >= 500),
         answer=fields,
     )

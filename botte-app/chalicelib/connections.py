@@ -7,7 +7,7 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,18 +39,26 @@ class Connections:
     """Connections to a server, such as ``https://localhost:8443``, that are kept alive between requests.
 
     connect_timeout: seconds for each of connect, TLS handshake and sending. max_answer_bytes: a longer answer is cut to
-    nothing, and its connection closed.
+    nothing, and its connection closed. clock: epoch seconds.
     """
 
-    def __init__(self, server: str, *, connect_timeout: float, max_answer_bytes: int) -> None:
+    def __init__(
+        self,
+        server: str,
+        *,
+        connect_timeout: float,
+        max_answer_bytes: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._server = server
         self._connect_timeout = connect_timeout
         self._max_answer_bytes = max_answer_bytes
+        self._clock = clock
         self._pool: urllib3.HTTPConnectionPool | None = None
         self._last_used = 0.0
 
     def post(self, path: str, headers: Mapping[str, str], body: bytes, *, read_timeout: float) -> Answer:
-        """Posts a body once. read_timeout: seconds for the whole answer, however slowly it drips.
+        """Posts a body, which is not empty, once. read_timeout: seconds for the whole answer, however slowly it drips.
 
         Both timeouts together are the most that it takes, unless the host has several addresses that are all silent.
         Raises NotSent or AnswerLost.
@@ -65,7 +73,7 @@ class Connections:
             content = answer.read(self._max_answer_bytes + 1)
         except urllib3.exceptions.LocationValueError as error:
             raise NotSent(type(error).__name__) from None
-        except urllib3.exceptions.HTTPError as error:
+        except (urllib3.exceptions.HTTPError, ValueError) as error:  # the latter of what no header can hold
             raise AnswerLost(type(error).__name__) from None
         if len(content) > self._max_answer_bytes:
             answer.close()
@@ -73,7 +81,7 @@ class Connections:
         return Answer(answer.status, answer.headers, content)
 
     def _fresh_pool(self) -> urllib3.HTTPConnectionPool:
-        now = time.time()
+        now = self._clock()
         if self._pool is None or now - self._last_used > _MAX_IDLE_SECONDS:
             manager = urllib3.PoolManager(maxsize=4, ssl_context=tls_context())
             manager.pool_classes_by_scheme = {"http": _HttpConnectionPool, "https": _HttpsConnectionPool}

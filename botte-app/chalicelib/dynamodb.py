@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 
-from .aws import Aws, AwsError
+from .aws import AwsError
 from .errors import TableAnswerLost, TableUnavailable, WriteRefused
 
 # What is to be written is too large or of a wrong type, or its group is too large: it would be refused again.
 _NEVER_WRITTEN = {"ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException"}
+
+
+class Aws(Protocol):
+    """What makes a request of AWS: :class:`chalicelib.aws.Aws`, or a stand-in."""
+
+    def call(self, operation: str, arguments: Mapping[str, object]) -> dict[str, Any]: ...
 
 
 class ConditionFailed(Exception):

@@ -18,7 +18,7 @@ from tools.ops.bytecode import compile_package
 from tools.ops.stage import Stage, StageError
 
 # What must not reach Chalice, nor the app that it imports.
-_WITHHELD = ("TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID", "QUEUE_NAME", "TASK_STREAM_ARN")
+_WITHHELD = ("_HANDLER", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID", "QUEUE_NAME", "TASK_STREAM_ARN")
 
 
 @contextmanager

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from chalicelib.aws import Aws
+from chalicelib.aws import AwsError
 from chalicelib.dynamodb import DynamoTable
 from chalicelib.errors import redact
 from chalicelib.outbox.table import Outbox, OutboxTable
@@ -32,6 +33,26 @@ class AwsRefused(StageError):
         self.code = str(error.response["Error"].get("Code", ""))
         self.reason = redact(str(error.response["Error"].get("Message", "")))
         super().__init__(f"{operation}: {self.code}: {self.reason}")
+
+
+class _Sdk:
+    """DynamoDB by boto3, as the operator's environment has it: profile, role, proxy, certificates; with its retries."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def call(self, operation: str, arguments: Mapping[str, object]) -> dict[str, Any]:
+        """As that of :class:`chalicelib.aws.Aws`."""
+        method = xform_name(operation.rpartition(".")[2])
+        try:
+            answer: dict[str, Any] = getattr(self._client, method)(**arguments)
+        except ClientError as error:
+            is_lost = error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+            raise AwsError(error.response["Error"]["Code"], perhaps_done=is_lost, answer=error.response) from None
+        except BotoCoreError as error:
+            reason = f"{type(error).__name__} at {self._client.meta.endpoint_url}"
+            raise AwsError(reason, perhaps_done=True) from None
+        return answer
 
 
 class Stage:
@@ -119,25 +140,8 @@ class Stage:
             raise StageError(f"{where} does not tell the URL: make deploy writes it, or set BOTTE_API_URL") from None
 
     def outbox(self) -> Outbox:
-        """The stage's outbox, reached where boto3 reaches it, with what it found there."""
-        endpoint_url = self.client("dynamodb").meta.endpoint_url
-        try:
-            found = self._session.get_credentials()
-            if found is None:
-                raise NoCredentialsError
-            keys = found.get_frozen_credentials()
-        except BotoCoreError as error:
-            raise _unusable("dynamodb", error) from None
-        aws = Aws(
-            {
-                "AWS_ACCESS_KEY_ID": keys.access_key,
-                "AWS_SECRET_ACCESS_KEY": keys.secret_key,
-                "AWS_SESSION_TOKEN": keys.token or "",
-                "AWS_REGION": self.region,
-                "AWS_ENDPOINT_URL": endpoint_url,
-            }
-        )
-        return Outbox(OutboxTable(DynamoTable(aws, self.outbox_table_name)))
+        """The stage's outbox."""
+        return Outbox(OutboxTable(DynamoTable(_Sdk(self.client("dynamodb")), self.outbox_table_name)))
 
     def parameter(self, name: str) -> str | None:
         """The value of a parameter; None if there is none."""

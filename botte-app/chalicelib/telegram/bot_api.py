@@ -77,14 +77,15 @@ class Sender(Protocol):
 
 
 class _RedactingFilter(logging.Filter):
-    """urllib3 logs the path of each request at DEBUG, and the bot token is in it."""
+    """urllib3 logs the path of each request at DEBUG, and that of an odd answer as a warning: with the bot token."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = redact(record.getMessage()), None
         return True
 
 
-logging.getLogger("urllib3.connectionpool").addFilter(_RedactingFilter())
+for _module in ("connectionpool", "connection"):
+    logging.getLogger(f"urllib3.{_module}").addFilter(_RedactingFilter())
 
 
 class Telegram:
