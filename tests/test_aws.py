@@ -7,6 +7,7 @@ import logging
 import time
 import traceback
 from collections.abc import Iterator
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +31,11 @@ SERVICES = {"ssm": "AmazonSSM", "dynamodb": "DynamoDB_20120810"}
 READ, WRITE = "AmazonSSM.GetParameters", "DynamoDB_20120810.UpdateItem"
 SECRETS = {"AWS_SECRET_ACCESS_KEY": "a-secret-canary", "AWS_SESSION_TOKEN": "a-session-canary"}
 DONE = http_answer(200, {"Attributes": {}})
+
+
+@cache
+def sdk() -> boto3.Session:
+    return boto3.Session()
 
 
 def aws(url: str, **environ: str) -> Aws:
@@ -115,13 +121,13 @@ def test_a_request_is_signed_as_botocore_signs_it(
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_version_of_json_is_the_one_of_the_service(echo: RawServer, service: str) -> None:
     aws(echo.url).call(f"{SERVICES[service]}.Get", {})
-    version = boto3.Session()._session.get_service_model(service).metadata["jsonVersion"]
+    version = sdk()._session.get_service_model(service).metadata["jsonVersion"]
     assert f"Content-Type: application/x-amz-json-{version}\r\n".encode() in echo.requests[-1]
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_is_where_botocore_has_it_in_every_region(service: str) -> None:
-    session = boto3.Session()
+    session = sdk()
     endpoints = session._session.get_component("endpoint_resolver")
     regions = [
         region
@@ -154,7 +160,7 @@ def test_another_endpoint_can_be_given_as_to_the_sdks(
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    client = boto3.Session("key", "secret", region_name="eu-west-1").client("ssm")
+    client = sdk().client("ssm", "eu-west-1", aws_access_key_id="key", aws_secret_access_key="secret")
     assert client.meta.endpoint_url == endpoint
 
 
@@ -171,40 +177,42 @@ def test_the_region_may_have_either_name(echo: RawServer) -> None:
     assert b"/eu-north-1/ssm/aws4_request" in echo.requests[-1]
 
 
-def operations(service: str) -> list[OperationModel]:
-    model = boto3.Session()._session.get_service_model(service)
-    return [model.operation_model(name) for name in model.operation_names]
+GENERAL = [*ThrottledRetryableChecker._THROTTLED_ERROR_CODES, "RequestTimeout", "RequestTimeoutException"]
+GENERAL += ["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "ValidationException"]
+GENERAL += ["SerializationException", "InvalidSignatureException", "UnknownOperationException"]
 
 
-def modelled_errors() -> list[Any]:
-    """Each error of the models, and what AWS says for all services, with an operation that may answer so."""
-    found = {
-        (service, shape.name, 500 if shape.name.startswith("Internal") else 400): operation
-        for service in SERVICES
-        for operation in operations(service)
-        for shape in operation.error_shapes
+def errors_of(service: str) -> dict[tuple[str, int], OperationModel]:
+    """Each error of the service's model, by its name and status, and what AWS says of any; with who may answer so."""
+    model = sdk()._session.get_service_model(service)
+    operations = [model.operation_model(name) for name in model.operation_names]
+    return {
+        **{
+            (shape.name, 500 if shape.name.startswith("Internal") else 400): operation
+            for operation in operations
+            for shape in operation.error_shapes
+        },
+        **{(code, 400): operations[0] for code in GENERAL},
+        **{("InternalFailure", status): operations[0] for status in (500, 501, 502, 503, 504)},
     }
-    general = [*ThrottledRetryableChecker._THROTTLED_ERROR_CODES, "RequestTimeout", "RequestTimeoutException"]
-    general += ["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "ValidationException"]
-    general += ["SerializationException", "InvalidSignatureException", "UnknownOperationException"]
-    any_operation = operations("dynamodb")[0]
-    found |= {("dynamodb", code, 400): any_operation for code in general}
-    found |= {("dynamodb", "InternalFailure", status): any_operation for status in (500, 501, 502, 503, 504)}
-    return [pytest.param(each, *key[1:], id="-".join(map(str, key))) for key, each in found.items()]
 
 
-@pytest.mark.parametrize(("operation", "code", "status"), modelled_errors())
-def test_an_error_is_understood_as_botocore_understands_it(operation: OperationModel, code: str, status: int) -> None:
-    body = {"__type": f"com.amazonaws.{operation.service_model.service_name}#{code}:", "message": "Because"}
-    response = {"status_code": status, "headers": {}, "body": json.dumps(body).encode()}
-    parsed = create_parser("json").parse(response, operation.output_shape)
-    assert parsed["Error"]["Code"] == code
-    context = RetryContext(1, operation, parsed, SimpleNamespace(status_code=status, headers={}))
-    with RawServer(http_answer(status, body)) as server:
-        error = error_of(aws(server.url))
-    assert error.code == code
-    assert error.may_pass is StandardRetryConditions(3).is_retryable(context)
-    assert error.answer == body
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_error_is_understood_as_botocore_understands_it(service: str) -> None:
+    expected, answers = {}, []
+    errors = errors_of(service)
+    for (code, status), operation in errors.items():
+        body = {"__type": f"com.amazonaws.{service}#{code}:", "message": "Because"}
+        answers.append(http_answer(status, body))
+        response = {"status_code": status, "headers": {}, "body": json.dumps(body).encode()}
+        parsed = create_parser("json").parse(response, operation.output_shape)
+        context = RetryContext(1, operation, parsed, SimpleNamespace(status_code=status, headers={}))
+        expected[code, status] = (parsed["Error"]["Code"], StandardRetryConditions(3).is_retryable(context), body)
+    with RawServer(*answers) as server:
+        one = aws(server.url)
+        found = {case: error_of(one) for case in errors}
+    assert {case: (error.code, error.may_pass, error.answer) for case, error in found.items()} == expected
+    assert len(expected) > 40
 
 
 SURELY_NOT = [
