@@ -48,7 +48,7 @@ def _warm(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _compared_titles(others: Sequence[str]) -> list[str]:
-    return [*others, *(f"Botte to {name}" for name in others), "the same of the CPU time"]
+    return [*others, *(f"Botte to {name}" for name in others), "the same of the CPU time, in this order"]
 
 
 def _compared(result: dict[str, Any], measure: str, others: Sequence[str]) -> list[str]:
