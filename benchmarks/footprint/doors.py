@@ -123,7 +123,8 @@ class Lambda:
         # Without the site module, and so without site-packages; and nothing may be written into the package.
         command = [sys.executable, "-I", "-S", "-B", *options, str(_WORKER)]
         argument = json.dumps([self._package, door.handler, [door.event(name) for name in names]])
-        done = subprocess.run([*command, argument], env=self._environment, capture_output=True, text=True, check=False)
+        environment = {**self._environment, "_HANDLER": f"app.{door.handler}"}  # as Lambda names it
+        done = subprocess.run([*command, argument], env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise UndeliveredError(f"{door.name}: {done.stderr.strip().splitlines()[-1]}")
         return done
