@@ -46,7 +46,7 @@ cli: bootstrap ## Compare botte send with other programs that send a message: ma
 	@exec .venv/bin/python -m benchmarks.cli $(ARGS)
 
 footprint: bootstrap ## Count sizes, modules, calls and costs; the imports of a cold start: make footprint ARGS=--imports
-	@exec .venv/bin/python -m benchmarks.footprint $(ARGS)
+	@PYTHONPATH=botte-app exec .venv/bin/python -m benchmarks.footprint $(ARGS)
 
 lint: bootstrap ## Check style, format and types
 	.venv/bin/ruff check

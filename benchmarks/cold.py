@@ -6,14 +6,13 @@ Botte's doors against the usual way to do the same, in three kinds, and against 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from benchmarks.aws_lambda.bench import Bench, Wrong, calls_line, median, new_bench, new_parser, ratio
+from benchmarks.aws_lambda.bench import Bench, calls_line, compared_line, median, new_bench, new_parser, ratio, run
 from benchmarks.aws_lambda.bill import bill
 from benchmarks.aws_lambda.doors import Door
-from benchmarks.aws_lambda.environment import Environment, Failed, Spent
+from benchmarks.aws_lambda.environment import Environment, Spent
 from benchmarks.aws_lambda.names import BOTTE, CONTENDERS
 from tools.ops.costs import MINUTES
 
@@ -83,7 +82,7 @@ def print_summary(summary: dict[str, Any]) -> None:
         if contender == BOTTE:
             place, rest = f"{summary['door']:14} {summary['memory']:5}", calls_line(summary["calls"])
         else:
-            place, rest = " " * 20, f"Botte takes {its['ratio']:.2f} of the time, {its['cpu_ratio']:.2f} of the CPU"
+            place, rest = " " * 20, compared_line(its)
         times = f"{its['first']:8.1f} = {its['init']:7.1f} + {its['invocation']:8.1f}  {its['cpu']:7.1f}"
         print(f"{place}  {contender:12}  {times}  {rest}", flush=True)
 
@@ -99,7 +98,7 @@ def print_costs(summaries: list[dict[str, Any]]) -> None:
             print(f"{place}  {its['first']:8.1f}  {its['warm']:8.1f}  {cost}")
 
 
-def main() -> int:
+def main() -> None:
     parser = new_parser("cold", __doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="default: %(default)s")
     parser.add_argument("--memory", help="in MB, such as 128,256,512; default: what .chalice/config.json gives")
@@ -118,13 +117,7 @@ def main() -> int:
     if sizes:
         print_costs(summaries)
     print(json.dumps({"machine": machine, "results": summaries}))
-    return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (Failed, Wrong) as error:
-        sys.exit(f"cold: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run("cold", main)

@@ -6,13 +6,12 @@ Each door, and batches of records, against the usual way (which keeps no record 
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import ExitStack
 from typing import Any
 
-from benchmarks.aws_lambda.bench import Bench, Wrong, calls_line, median, new_bench, new_parser, ratio
+from benchmarks.aws_lambda.bench import Bench, calls_line, compared_line, median, new_bench, new_parser, ratio, run
 from benchmarks.aws_lambda.doors import Door
-from benchmarks.aws_lambda.environment import Failed, Spent
+from benchmarks.aws_lambda.environment import Spent
 from benchmarks.aws_lambda.names import BOTTE, FLOOR, USUAL_WAY
 from benchmarks.aws_lambda.peering import Came
 
@@ -75,11 +74,11 @@ def print_summary(summary: dict[str, Any]) -> None:
             left = f", {waiting} messages left to the schedule" if waiting else ""
             rest = calls_line(summary["calls"]) + left
         else:
-            place, rest = " " * 26, f"Botte takes {its['ratio']:.2f} of the time, {its['cpu_ratio']:.2f} of the CPU"
+            place, rest = " " * 26, compared_line(its)
         print(f"{place}  {name:10}  {its['ms']:8.1f}  {its['cpu']:7.1f}  {rest}", flush=True)
 
 
-def main() -> int:
+def main() -> None:
     parser = new_parser("warm", __doc__)
     parser.add_argument("--messages", type=int, default=MESSAGES, help="for each line (default: %(default)s)")
     arguments = parser.parse_args()
@@ -93,13 +92,7 @@ def main() -> int:
                 summaries.append(measure(bench, door, batch, arguments.messages))
                 print_summary(summaries[-1])
     print(json.dumps({"machine": machine, "results": summaries}))
-    return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (Failed, Wrong) as error:
-        sys.exit(f"warm: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run("warm", main)

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.footprint.package import build
 from tools.ops.bytecode import compile_package
-from tools.ops.stage import StageError
+from tools.ops.package import chalice_package
+from tools.ops.stage import Stage, StageError
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -61,7 +61,7 @@ def test_the_package_holds_the_app_and_urllib3_and_little_else(package: Path) ->
 
 
 def test_what_make_deploy_packages_also_holds_the_bytecode_of_each_module(tmp_path: Path) -> None:
-    package = build(tmp_path / "out")
+    package = chalice_package(Stage("prod"), tmp_path / "out")
     with zipfile.ZipFile(package) as archive:
         names = archive.namelist()
     assert {name.split("/")[0].split("-")[0] for name in names if not name.startswith("__pycache__")} == {

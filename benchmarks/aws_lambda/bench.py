@@ -8,17 +8,18 @@ import os
 import platform
 import re
 import statistics
+import sys
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from benchmarks.aws_lambda.contenders import Functions, build_package
 from benchmarks.aws_lambda.cpu import NoControlGroup, Share
 from benchmarks.aws_lambda.doors import DOORS, Door
-from benchmarks.aws_lambda.environment import Environment, Function, Spent
+from benchmarks.aws_lambda.environment import Environment, Failed, Function, Spent
 from benchmarks.aws_lambda.installed import install, versions
 from benchmarks.aws_lambda.peering import Came, Peers
 from tools.dev.settings import clean_environment
@@ -119,6 +120,22 @@ def median(values: Sequence[float]) -> float:
 def ratio(mine: Sequence[float], others: Sequence[float]) -> float:
     """The median of the ratios of what was measured one after the other: what the neighbours do, they do to both."""
     return round(statistics.median(each / other for each, other in zip(mine, others, strict=True)), 2)
+
+
+def compared_line(its: dict[str, Any]) -> str:
+    """its: what is told of a contender that Botte is compared with."""
+    return f"Botte takes {its['ratio']:.2f} of the time, {its['cpu_ratio']:.2f} of the CPU"
+
+
+def run(name: str, main: Callable[[], None]) -> NoReturn:
+    """The program of a benchmark."""
+    try:
+        main()
+    except (Failed, Wrong) as error:
+        sys.exit(f"{name}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
 
 
 def calls_line(calls: dict[str, Any]) -> str:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import py_compile
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.aws_lambda.doors import PARAMETERS, Door
-from benchmarks.aws_lambda.environment import REGION, Function
+from benchmarks.aws_lambda.environment import Function
 from benchmarks.aws_lambda.installed import PACKAGE, PYTHON, TUNED, USUAL
 from benchmarks.aws_lambda.names import BOTTE, FLOOR, USUAL_ENV, USUAL_TUNED, USUAL_WAY
 from tools.dev.fake_telegram import TWIN_CHAT_ID
-from tools.ops.bytecode import compile_package
-from tools.ops.package import copied_app
+from tools.ops.package import chalice_package
 from tools.ops.stage import ROOT, Stage
 
 STAGE = "prod"
@@ -27,19 +23,8 @@ _HANDLERS = Path(__file__).parent
 
 def build_package(folder: Path) -> Path:
     """Unpacks the stage's zip, made as `make deploy` makes it, into a folder; a copy is kept, for later comparisons."""
-    stage, package = Stage(STAGE), folder / "package"
-    command = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
-    with copied_app(stage) as project:
-        environment = {**os.environ, "AWS_DEFAULT_REGION": REGION, "PYTHONDONTWRITEBYTECODE": "1"}
-        compile_package(project, environment)
-        subprocess.run(
-            [*command, "--project-dir", str(project), "package", "--stage", stage.name, str(folder / "chalice")],
-            cwd=project,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-    with zipfile.ZipFile(folder / "chalice" / "deployment.zip") as archive:
+    package = folder / "package"
+    with zipfile.ZipFile(chalice_package(Stage(STAGE), folder / "chalice")) as archive:
         archive.extractall(package)
     shutil.rmtree(PACKAGE, ignore_errors=True)
     shutil.copytree(package, PACKAGE)

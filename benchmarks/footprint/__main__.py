@@ -15,8 +15,10 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.footprint.doors import DOORS, GROUPS, Door, Lambda, UndeliveredError, Usage, group
-from benchmarks.footprint.package import Size, build, sizes
+from benchmarks.footprint.package import Size, sizes
 from tools.ops.costs import cost, usage
+from tools.ops.package import chalice_package
+from tools.ops.stage import Stage
 
 RUNS = 5
 SHOWN_MODULES = 25
@@ -28,7 +30,7 @@ def main() -> int:
     parser.add_argument("--imports", action="store_true", help=f"the modules by their own time, median of {RUNS} runs")
     with tempfile.TemporaryDirectory(prefix="botte-footprint-") as made:
         folder = Path(made)
-        package = build(folder / "out")
+        package = chalice_package(Stage("prod"), folder / "out")
         with zipfile.ZipFile(package) as archive:
             archive.extractall(folder / "package")
         with Lambda(folder / "package") as function:

@@ -18,7 +18,6 @@ from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 from tools.ops.stage import Stage
 
 _WORKER = Path(__file__).with_name("worker.py")
-# What Lambda's Python brings along beside the standard library, and Botte has used.
 _GROUPS = {"app": "ours", "chalicelib": "ours", "chalice": "chalice", "urllib3": "urllib3"}
 GROUPS = ("ours", "chalice", "urllib3", "stdlib")
 

@@ -1,18 +1,11 @@
-"""The deployment package, as `make deploy` has Chalice make it, and what it holds."""
+"""What the deployment package holds."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-from tools.ops.bytecode import compile_package
-from tools.ops.package import copied_app
-from tools.ops.stage import Stage
 
 PARTS = ("app.py", "chalicelib", "chalice", "urllib3")
 _SUFFIXES = {".py": "source", ".pyc": "bytecode"}
@@ -27,22 +20,6 @@ class Size:
     files: int
     unzipped: int
     zipped: int
-
-
-def build(folder: Path) -> Path:
-    """Makes the package of the stage prod in a folder; its zip."""
-    with copied_app(Stage("prod")) as project:
-        environment = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"}
-        compile_package(project, environment)
-        command = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
-        subprocess.run(
-            [*command, "--project-dir", str(project), "package", "--stage", "prod", str(folder)],
-            cwd=project,
-            env=environment,
-            check=True,
-            capture_output=True,
-        )
-    return folder / "deployment.zip"
 
 
 def sizes(package: Path) -> list[Size]:

@@ -21,7 +21,6 @@ READ_TIMEOUT_SECONDS = 3.0
 MAX_ANSWER_BYTES = 16 << 20  # a page of a table has 1 MB, and grows as JSON
 _MIN_PAUSE_SECONDS = 0.1
 
-
 _SERVICES = {"AmazonSSM": ("ssm", "1.1"), "DynamoDB_20120810": ("dynamodb", "1.0")}  # and their versions of JSON
 # What the names of a partition's regions begin with, and its domain.
 _DOMAINS = {

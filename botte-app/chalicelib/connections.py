@@ -103,7 +103,7 @@ def tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-class _AnswerStream(io.RawIOBase):
+class _TimedStream(io.RawIOBase):
     """What a socket brings until a time of the monotonic clock: each read gets no more than what is left of it."""
 
     def __init__(self, connection: socket.socket, ends: float) -> None:
@@ -126,7 +126,7 @@ class _AnswerStream(io.RawIOBase):
         super().close()
 
 
-class _Answer(http.client.HTTPResponse):
+class _TimedResponse(http.client.HTTPResponse):
     """An answer that comes within the socket's timeout as a whole: status, headers and body.
 
     Python gives that time to each read of a few bytes.
@@ -137,11 +137,11 @@ class _Answer(http.client.HTTPResponse):
         super().__init__(sock, *arguments, **options)
         if timeout is not None:
             self.fp.close()
-            self.fp = io.BufferedReader(_AnswerStream(sock, time.monotonic() + timeout))
+            self.fp = io.BufferedReader(_TimedStream(sock, time.monotonic() + timeout))
 
 
 class _HttpConnection(urllib3.connection.HTTPConnection):
-    response_class = _Answer
+    response_class = _TimedResponse
     _head: bytes | None = None
 
     def endheaders(self, *arguments: Any, **options: Any) -> None:

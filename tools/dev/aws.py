@@ -33,7 +33,6 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from tools.dev.calls import Calls
 from tools.dev.changes import Changes
 from tools.dev.functions import REGION, Answer, function_not_found
-from tools.dev.machine_types import leave_out_machine_types
 from tools.dev.operations import CHANGES, operation_name
 from tools.dev.quick_moto import make_moto_quick
 from tools.dev.stream_records import use_dynamodbs_records
@@ -93,7 +92,6 @@ class EmbeddedAws:
         self.functions: Invokes | None = None
         use_dynamodbs_records()
         make_moto_quick()
-        leave_out_machine_types()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = WsgiServer(self._app, port)
         self.port = self._server.port

@@ -1,8 +1,9 @@
-"""Makes moto's DynamoDB answer in a third of the time, and the same.
+"""Makes moto start a sixth sooner, and its DynamoDB answer in a third of the time, and the same.
 
 A call takes moto milliseconds, of which it spends most on its update expressions: it parses each twice, copies the
 tree in the most general way there is, and looks in it ten times for what the node's classes have to say. Writes of a
-message are such calls, of which the tests make thousands.
+message are such calls, of which the tests make thousands. At the start it reads all of EC2's machine types, as
+CloudFormation imports EC2.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ from moto.core import responses
 from moto.core.serialize import BaseJSONSerializer
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.parsing import ast_nodes, expressions
+from moto.utilities import utils
 
 _nodes: Any = ast_nodes  # these have no types
 _parser: Any = expressions.UpdateExpressionParser  # type: ignore[attr-defined]
 _serialize_structure = BaseJSONSerializer._serialize_type_structure
+_load_resource = utils.load_resource
 
 
 @cache  # once is enough
 def make_moto_quick() -> None:
-    """From now on, and for the whole process."""
+    """From now on, and for the whole process; best before moto imports its EC2."""
+    _set(utils, load_resource=_load_all_but_machine_types)
     # What is parsed is copied before anything is done to it.
     _set(_parser, make=lru_cache(512)(_parser.make))
     _set(_nodes.Node, __deepcopy__=_copy, find_clauses=_find_clauses)
@@ -39,6 +43,14 @@ def make_moto_quick() -> None:
 def _set(where: Any, **what: Any) -> None:
     for name, value in what.items():
         setattr(where, name, value)
+
+
+def _load_all_but_machine_types(resource: str) -> Any:
+    if resource == "ec2/resources/instance_types.json":
+        return {}
+    if resource.startswith("ec2/resources/instance_type_offerings/"):
+        return []
+    return _load_resource(resource)
 
 
 def _copy(node: Any, memo: dict[int, Any]) -> Any:

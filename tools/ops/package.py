@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ _WITHHELD = ("_HANDLER", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID", "QUEUE_NAME",
 
 
 @contextmanager
-def copied_app(stage: Stage) -> Iterator[Path]:
+def _copied_app(stage: Stage) -> Iterator[Path]:
     """A copy of botte-app without what Python left there, and with Chalice's own folder as it is."""
     with tempfile.TemporaryDirectory(prefix="botte-deploy-") as folder:
         project = Path(folder) / "botte-app"
@@ -43,17 +43,27 @@ def app_digest(stage: Stage) -> str:
 
 def chalice_deploy(stage: Stage, stream_arn: str) -> str:
     """Deploys the functions and the API; a line on it. Raises StageError with what Chalice said last."""
-    with copied_app(stage) as project:
+    variables = {"AWS_DEFAULT_REGION": stage.region, "TASK_STREAM_ARN": stream_arn}
+    output, compiled = _run_chalice(stage, variables, "deploy")
+    made = sum("Creating" in line for line in output.splitlines() if "package" not in line)
+    return f"{len(stage.handlers)} functions and the API, {made} things new, {compiled} modules compiled"
+
+
+def chalice_package(stage: Stage, folder: Path) -> Path:
+    """Makes the zip that ``chalice_deploy`` uploads, in a folder. Raises as that does."""
+    _run_chalice(stage, {"AWS_DEFAULT_REGION": "us-east-1"}, "package", str(folder))  # any region does
+    return folder / "deployment.zip"
+
+
+def _run_chalice(stage: Stage, variables: Mapping[str, str], command: str, *arguments: str) -> tuple[str, int]:
+    """What a command of Chalice's prints, and how many modules were compiled for it."""
+    with _copied_app(stage) as project:
         environment = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
-        environment |= {
-            "AWS_DEFAULT_REGION": stage.region,
-            "TASK_STREAM_ARN": stream_arn,
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        environment |= {**variables, "PYTHONDONTWRITEBYTECODE": "1"}
         compiled = compile_package(project, environment)
-        command = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
+        chalice = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
         done = subprocess.run(
-            [*command, "--project-dir", str(project), "deploy", "--stage", stage.name],
+            [*chalice, "--project-dir", str(project), command, "--stage", stage.name, *arguments],
             cwd=project,
             env=environment,
             capture_output=True,
@@ -61,9 +71,8 @@ def chalice_deploy(stage: Stage, stream_arn: str) -> str:
             check=False,
         )
     if done.returncode != 0:
-        raise StageError(f"chalice deploy: {redact(_reason(done.stdout + done.stderr, done.returncode))}")
-    made = sum("Creating" in line for line in done.stdout.splitlines() if "package" not in line)
-    return f"{len(stage.handlers)} functions and the API, {made} things new, {compiled} modules compiled"
+        raise StageError(f"chalice {command}: {redact(_reason(done.stdout + done.stderr, done.returncode))}")
+    return done.stdout, compiled
 
 
 def _reason(output: str, status: int) -> str:

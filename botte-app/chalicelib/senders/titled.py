@@ -39,13 +39,10 @@ def read(payload: Payload) -> Fields | None:
     rest = named_values({name: value for name, value in payload.items() if str(name).lower() not in shown})
     facts = [f"{name}: {value}" for name, value in rest if value.strip() not in (title, words)]
     lines, details = lines_or_details(facts)
-    return (
-        told(title, "" if words == title else words, mark=mark)
-        ._replace(
-            lines=lines,
-            details=details,
-            links=[("Open", values.get(link_name, ""))],
-            is_quiet=mark == "🟢",
-        )
-        .to_fields()
-    )
+    notice = told(title, "" if words == title else words, mark=mark)
+    return notice._replace(
+        lines=lines,
+        details=details,
+        links=[("Open", values.get(link_name, ""))],
+        is_quiet=mark == "🟢",
+    ).to_fields()
