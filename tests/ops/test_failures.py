@@ -25,6 +25,7 @@ STEPS = {
     "functions": "POST /2015-03-31/event-source-mappings",
     "mappings": "PUT /2015-03-31/event-source-mappings",
     "logs": "PutRetentionPolicy",
+    "alarms": "DeleteMetricFilter",
     "API": "PATCH /restapis/.*/stages/",
     "doors": "DynamoDB.PutItem",
 }
