@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tools.ops.__main__ import main
-from tools.ops.preflight import _ENDS, lambda_runtime, runtime_end
+from tools.ops.preflight import RUNTIME_ENDS, lambda_runtime, runtime_end
 from tools.ops.stage import Stage, StageError
 from tools.rehearsal.project import copy_project
 
@@ -116,7 +116,7 @@ def test_a_python_that_aws_supports_no_more_or_not_for_long_is_told() -> None:
 
 def test_the_ends_of_the_runtimes_are_those_that_cfn_lint_has_of_aws() -> None:
     lifecycle = json.loads((files("cfnlint") / "data/AdditionalSpecs/LmbdRuntimeLifecycle.json").read_text())
-    for name, ends in _ENDS.items():
+    for name, ends in RUNTIME_ENDS.items():
         assert [str(each) for each in ends] == [lifecycle[name]["deprecated"], lifecycle[name]["update-block"]]
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.ops.template import template
 from tools.ops.__main__ import main
 from tools.ops.deployed import HANDLERS, function_name, role_name, rule_name
-from tools.ops.new_stage import LONGEST_NAME, check_name, entry
+from tools.ops.new_stage import LONGEST_NAME, NAME, check_name, entry
 from tools.ops.stage import ROOT, Stage, StageError
 from tools.rehearsal.project import copy_project
 
@@ -99,6 +100,10 @@ def test_a_stage_that_aws_would_refuse_is_refused_and_nothing_is_written(
     assert make_stage(project, *arguments) == 1
     assert told in capsys.readouterr().err
     assert (config(project), sorted((project / ".chalice" / "policies").iterdir())) == before
+
+
+def test_the_template_takes_the_names_that_a_stage_may_have() -> None:
+    assert template()["Parameters"]["Stage"]["AllowedPattern"] == NAME
 
 
 def test_aws_takes_all_names_of_the_stage_with_the_longest_name(project: Path) -> None:

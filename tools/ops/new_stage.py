@@ -15,6 +15,7 @@ from tools.ops.deployed import HANDLERS
 from tools.ops.stage import StageError
 
 MODEL = "prod"
+NAME = "[a-z][a-z0-9-]*"  # as in .chalice/resources.yaml
 # AWS takes 64 characters for a function, a role and a rule, 80 for a queue: botte-<stage>-dynamodb_message is the first
 # to be too long. https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 LONGEST_NAME = 64 - len("botte--dynamodb_message")
@@ -44,7 +45,7 @@ def make_stage(name: str | None, *, with_queue: bool, root: Path) -> int:
 
 def check_name(name: str) -> None:
     """Whether AWS takes all names that a stage's name is in. Raises StageError, which tells why not."""
-    if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+    if not re.fullmatch(NAME, name):
         raise StageError(f"stage {name!r}: a name begins with a-z, and goes on with a-z, 0-9 and hyphens")
     if len(name) > LONGEST_NAME:
         told = f"{len(name)} characters, where {LONGEST_NAME} are the most with which AWS takes the functions' names"

@@ -13,7 +13,7 @@ from tools.ops.stage import AwsRefused, Stage, StageError
 
 # When AWS deprecates a runtime, and from when on it refuses to update functions that have it; as of November 2026.
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
-_ENDS = {
+RUNTIME_ENDS = {
     "python3.10": (date(2026, 10, 31), date(2027, 3, 3)),
     "python3.11": (date(2027, 6, 30), date(2027, 8, 31)),
     "python3.12": (date(2028, 10, 31), date(2029, 1, 10)),
@@ -68,9 +68,9 @@ def lambda_runtime(version: tuple[int, int]) -> str:
 
 def runtime_end(name: str, today: date) -> str:
     """What there is to know of a runtime that AWS supports no more, or not for long; empty for all others."""
-    if name not in _ENDS or today < _ENDS[name][0] - _NOTICE:
+    if name not in RUNTIME_ENDS or today < RUNTIME_ENDS[name][0] - _NOTICE:
         return ""
-    end, block = _ENDS[name]
+    end, block = RUNTIME_ENDS[name]
     return f" (AWS ends its security updates on {end}, and takes no change of its functions from {block} on)"
 
 
