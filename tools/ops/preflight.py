@@ -11,7 +11,7 @@ import boto3
 from tools.ops.new_stage import check_name
 from tools.ops.stage import AwsRefused, Stage, StageError
 
-# When AWS deprecates a runtime, and from when on it refuses to update functions that have it; as of November 2026.
+# When AWS deprecates a runtime, and from when on it refuses to update functions that have it; cfn-lint 1.58 has it from
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 RUNTIME_ENDS = {
     "python3.10": (date(2026, 10, 31), date(2027, 3, 3)),
