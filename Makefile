@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run aws test test-slow simulate chaos growth cold warm cli footprint lint format lock clean bootstrap bootstrap-run
-.PHONY: deploy doctor failed redrive discard logs rotate-token destroy deploy-rehearsal
+.PHONY: stage deploy doctor failed redrive discard logs rotate-token destroy deploy-rehearsal
 
 help: ## Show what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ redrive: bootstrap-run ## Send those messages again: make redrive STAGE=prod [ID
 
 discard: bootstrap-run ## Forget one of those messages, or all that cannot be sent: make discard STAGE=prod [ID=...] [YES=1]
 	@exec .venv/bin/python -m tools.ops discard --stage "$(STAGE)" $(if $(ID),--id "$(ID)") $(if $(YES),--yes)
+
+stage: bootstrap-run ## Add a stage: make stage NAME=ops [QUEUE=1]; without NAME, write all policies anew from those of prod
+	@exec .venv/bin/python -m tools.ops stage $(if $(NAME),--name "$(NAME)") $(if $(QUEUE),--queue)
 
 deploy: bootstrap-run ## Deploy a stage, or go on where it failed: make deploy STAGE=prod [DRY_RUN=1] [RECOVERY=on] [ALARMS=you@example.org]
 	@exec .venv/bin/python -m tools.ops deploy --stage "$(STAGE)" $(if $(DRY_RUN),--dry-run) \

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from chalice.config import Config
 
 from chalicelib.aws import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
 from chalicelib.doors.http import ANSWER_SECONDS
@@ -24,6 +25,7 @@ from chalicelib.telegram.bot_api import call_seconds
 from tests.doors import APP_DIR, CREDENTIALS, TOKEN, RawServer, event, item, queue_record, stream_record, texts
 from tools.dev.aws import EmbeddedAws, Resources
 from tools.dev.fake_telegram import FakeTelegram
+from tools.ops.deployed import HANDLERS
 
 CHALICELIB = APP_DIR / "chalicelib"
 MODULES = {path.relative_to(CHALICELIB).with_suffix("").as_posix(): path for path in CHALICELIB.rglob("*.py")}
@@ -120,8 +122,7 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
 
 def timeouts(stage: str) -> dict[str, float]:
     """For how many seconds each function of a stage may run."""
-    functions = CONFIG["stages"][stage]["lambda_functions"]
-    return {name: each.get("lambda_timeout", CONFIG["lambda_timeout"]) for name, each in functions.items()}
+    return {name: Config(stage, name, config_from_disk=CONFIG).lambda_timeout for name in HANDLERS}
 
 
 @pytest.mark.parametrize("stage", CONFIG["stages"])

@@ -9,6 +9,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from chalice.config import Config
+
 from benchmarks.aws_lambda.doors import PARAMETERS, Door
 from benchmarks.aws_lambda.environment import Function
 from benchmarks.aws_lambda.installed import PACKAGE, PYTHON, TUNED, USUAL
@@ -50,9 +52,7 @@ class Functions:
     def memory(self, door: Door) -> int:
         """What .chalice/config.json gives the door's function, in MB."""
         config = json.loads((ROOT / ".chalice" / "config.json").read_text())
-        stage = config["stages"][STAGE]
-        places = (stage.get("lambda_functions", {}).get(door.function, {}), stage, config)
-        return next(int(place["lambda_memory_size"]) for place in places if "lambda_memory_size" in place)
+        return Config(STAGE, door.function, config_from_disk=config).lambda_memory_size
 
     def of(self, door: Door, memory: int) -> dict[str, Function]:
         """Those of the contenders that have such a door, with so much memory; Botte's comes first."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+from datetime import date
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from tools.ops.__main__ import main
-from tools.ops.preflight import lambda_runtime
+from tools.ops.preflight import RUNTIME_ENDS, lambda_runtime, runtime_end
 from tools.ops.stage import Stage, StageError
 from tools.rehearsal.project import copy_project
 
@@ -101,3 +104,26 @@ def test_a_python_that_is_no_lambda_runtime() -> None:
     with pytest.raises(StageError, match=r"python3\.99 is no Lambda runtime .*: make clean, then make PYTHON="):
         lambda_runtime((3, 99))
     assert lambda_runtime((3, 12)) == "python3.12"
+
+
+def test_a_python_that_aws_supports_no_more_or_not_for_long_is_told() -> None:
+    told = " (AWS ends its security updates on 2027-06-30, and takes no change of its functions from 2027-08-31 on)"
+    assert runtime_end("python3.11", date(2026, 12, 31)) == ""
+    assert runtime_end("python3.11", date(2027, 1, 1)) == told
+    assert runtime_end("python3.11", date(2030, 1, 1)) == told
+    assert runtime_end("python3.99", date(2030, 1, 1)) == ""
+
+
+def test_the_ends_of_the_runtimes_are_those_that_cfn_lint_has_of_aws() -> None:
+    lifecycle = json.loads((files("cfnlint") / "data/AdditionalSpecs/LmbdRuntimeLifecycle.json").read_text())
+    for name, ends in RUNTIME_ENDS.items():
+        assert [str(each) for each in ends] == [lifecycle[name]["deprecated"], lifecycle[name]["update-block"]]
+
+
+def test_a_wish_for_alarms_that_cannot_be_met_stops_a_deployment_before_it_begins(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for more in ([], ["--dry-run"]):
+        assert main(["deploy", *more, "--stage", "prod", "--alarms", "tpyo"], project) == 1
+        told = capsys.readouterr()
+        assert (told.out, told.err) == ("", "ALARMS: 'tpyo' is neither on, off nor an address like you@example.org\n")

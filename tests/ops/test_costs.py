@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from chalice.config import Config
 
-from tests.ops.template import template
+from tests.ops.template import alarms, metrics
 from tools.ops.costs import DOORS, MEMORY_GB, PRICES_OF, SCHEDULE_MEMORY_GB, cost, table, usage
+from tools.ops.deployed import HANDLERS
 from tools.rehearsal.project import ROOT
 
 PAGE = (ROOT / "docs" / "costs.md").read_text()
+FREE_ALARM_METRICS, ALARM_METRIC = 10, 0.10  # https://aws.amazon.com/cloudwatch/pricing/
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 
 
@@ -26,8 +29,7 @@ def test_a_personal_volume_costs_less_than_a_cent(door: str) -> None:
 
 @pytest.mark.parametrize("stage", CONFIG["stages"])
 def test_the_memory_is_that_of_the_functions(stage: str) -> None:
-    functions = CONFIG["stages"][stage]["lambda_functions"]
-    given = {name: each.get("lambda_memory_size", CONFIG["lambda_memory_size"]) for name, each in functions.items()}
+    given = {name: Config(stage, name, config_from_disk=CONFIG).lambda_memory_size for name in HANDLERS}
     assert given.pop("redeliver") == SCHEDULE_MEMORY_GB * 1024
     assert set(given.values()) == {MEMORY_GB * 1024}
 
@@ -41,9 +43,7 @@ def test_an_idle_queue_polls_for_two_thirds_of_what_is_free() -> None:
 
 
 def test_the_page_counts_the_metrics_of_the_alarms() -> None:
-    alarms = [each for each in template()["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
-    metrics = {"HasAlarms": 0, "HasQueueAlarm": 0}
-    for alarm in alarms:
-        metrics[alarm["Condition"]] += sum("MetricStat" in each for each in alarm["Properties"].get("Metrics", [])) or 1
-    without = metrics["HasAlarms"]
-    assert f"{without} metrics without the queue, {without + metrics['HasQueueAlarm']} with it" in PAGE
+    without, with_it = (sum(len(metrics(each)) for each in alarms(with_queue=queue)) for queue in (False, True))
+    assert f"{without} metrics without the queue, {with_it} with it" in PAGE
+    assert f"${max(0, without - FREE_ALARM_METRICS) * ALARM_METRIC:.2f} without the queue" in PAGE
+    assert f"${max(0, with_it - FREE_ALARM_METRICS) * ALARM_METRIC:.2f} with it" in PAGE

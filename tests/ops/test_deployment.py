@@ -43,7 +43,7 @@ def test_each_step_is_told_in_one_line(first: Printed) -> None:
     steps = [line[:20].strip() for line in first[1].splitlines()[:-1]]
     assert steps == [
         *("check", "stack", "tables", "bot", "chat", "HTTP token", "found", "stale", "functions", "mappings", "logs"),
-        *("API", "HTTP door", "Lambda door", "DynamoDB door", "SQS door"),
+        *("alarms", "API", "HTTP door", "Lambda door", "DynamoDB door", "SQS door"),
     ]
 
 
@@ -144,6 +144,12 @@ def test_what_chalice_cannot_set_is_set(world: World) -> None:
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (10.0, 20)
 
 
+def test_each_function_tells_by_its_tags_what_it_belongs_to(world: World) -> None:
+    for function in functions(world).values():
+        tags = world.client("lambda").list_tags(Resource=function["FunctionArn"])["Tags"]
+        assert (tags["app"], tags["stage"]) == ("botte", "prod")
+
+
 def test_each_function_has_a_role_of_its_own(world: World) -> None:
     roles = [function["Role"] for function in functions(world).values()]
     assert len(set(roles)) == len(roles) == 5
@@ -178,8 +184,10 @@ def test_a_second_deployment_changes_nothing_and_sends_nothing_twice(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before, texts = _everything(world), world.texts()
+    _make_edge_optimized(world)
     assert world.run("deploy", owner=False) == 0
     printed = capsys.readouterr().out
+    assert _endpoint_types(world) == [["REGIONAL"]]  # and the API is the same, and so its URL
     assert "botte-prod is unchanged" in printed
     assert "0 things new" in printed
     assert _everything(world) == before
@@ -211,6 +219,19 @@ def test_a_table_that_was_made_again_is_read_again(world: World, capsys: pytest.
     mappings = world.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     assert [each["EventSourceArn"] for each in mappings if "dynamodb" in each["EventSourceArn"]] == [new]
     assert "DynamoDB door       put, then SENT" in printed
+
+
+def _endpoint_types(world: World) -> list[list[str]]:
+    return [each["endpointConfiguration"]["types"] for each in world.client("apigateway").get_rest_apis()["items"]]
+
+
+def _make_edge_optimized(world: World) -> None:
+    """As the API of a stage is that was deployed before `.chalice/config.json` said REGIONAL."""
+    gateway = world.client("apigateway")
+    (api,) = gateway.get_rest_apis()["items"]
+    path = f"/endpointConfiguration/types/{api['endpointConfiguration']['types'][0]}"
+    gateway.update_rest_api(restApiId=api["id"], patchOperations=[{"op": "replace", "path": path, "value": "EDGE"}])
+    assert _endpoint_types(world) == [["EDGE"]]
 
 
 def _everything(world: World) -> dict[str, Any]:

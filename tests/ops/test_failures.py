@@ -25,6 +25,7 @@ STEPS = {
     "functions": "POST /2015-03-31/event-source-mappings",
     "mappings": "PUT /2015-03-31/event-source-mappings",
     "logs": "PutRetentionPolicy",
+    "alarms": "DeleteMetricFilter",
     "API": "PATCH /restapis/.*/stages/",
     "doors": "DynamoDB.PutItem",
 }
@@ -123,6 +124,8 @@ def test_a_deployment_takes_the_tables_over_that_destroy_left(
     rows = dynamodb.scan(TableName="botte-prod-outbox")["Count"]
     assert rows > 0
     assert world.run("deploy", "--alarms", "you@example.org", "--recovery", "on") == 0
+    told = "8, told to you@example.org once the link in the mail that AWS has sent there is opened"
+    assert told in capsys.readouterr().out
     assert dynamodb.scan(TableName="botte-prod-outbox")["Count"] > rows
     assert dynamodb.scan(TableName="botte-prod-tasks")["Count"] == 0
     (stack,) = world.client("cloudformation").describe_stacks(StackName="botte-prod")["Stacks"]

@@ -6,12 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from tools.ops.alarms import alarm_options
 from tools.ops.console import Console
 from tools.ops.dead_letters import discard, list_failed, redrive
 from tools.ops.deploy import Deployment
 from tools.ops.destroy import destroy
 from tools.ops.doctor import examine
 from tools.ops.logs import show_logs
+from tools.ops.new_stage import make_stage
 from tools.ops.plan import show_plan
 from tools.ops.rotate import rotate_token
 from tools.ops.stage import ROOT, Stage, StageError
@@ -22,6 +24,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """The exit status: 1 when something is wrong, which is told in a line or two."""
     given = _parser().parse_args(arguments)
     try:
+        if given.command == "stage":
+            return make_stage(given.name, with_queue=given.queue, root=root)
         return _run(given, Stage(given.stage, root))
     except StageError as error:
         print(error, file=sys.stderr)
@@ -41,7 +45,8 @@ def _run(given: argparse.Namespace, stage: Stage) -> int:
         case "discard":
             return discard(stage, console, given.id)
         case "deploy":
-            return show_plan(stage, console) if given.dry_run else Deployment(stage, console, _options(given)).run()
+            options = _options(given)
+            return show_plan(stage, console) if given.dry_run else Deployment(stage, console, options).run()
         case "doctor":
             return examine(stage, console)
         case "rotate-token":
@@ -61,8 +66,7 @@ def _options(given: argparse.Namespace) -> dict[str, str]:
     if given.recovery:
         options["WithRecovery"] = "true" if given.recovery == "on" else "false"
     if given.alarms:
-        options["WithAlarms"] = "false" if given.alarms == "off" else "true"
-        options["AlarmEmail"] = given.alarms if "@" in given.alarms else ""
+        options |= alarm_options(given.alarms)
     return options
 
 
@@ -73,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     deploy.add_argument("--dry-run", action="store_true", help="only show what would be done, and the IAM policies")
     deploy.add_argument("--recovery", choices=["on", "off"], help="point-in-time recovery of the tables (it costs)")
     deploy.add_argument(
-        "--alarms", metavar="EMAIL|on|off", help="alarms on failing functions, waiting and parked messages"
+        "--alarms", metavar="EMAIL|on|off", help="alarms on what fails, waits, is parked or does not run"
     )
     commands.add_parser("doctor", help="check every part of a stage, and tell what mends it")
     rotate = commands.add_parser("rotate-token", help="a new HTTP API token, live beside the old one until that goes")
@@ -93,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     webhook.add_argument("--url", help="where the HTTP door is; by default as chalice deploy noted it")
     for command in commands.choices.values():
         command.add_argument("--stage", required=True, help="a stage of .chalice/config.json; local is the local twin")
+    stage = commands.add_parser("stage", help="add a stage; without a name, write the policies of all but prod anew")
+    stage.add_argument("--name", help="such as ops")
+    stage.add_argument("--queue", action="store_true", help="with the SQS door")
     return parser
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
+from tools.ops.alarms import alarm_names, is_confirmed, topic_arn
 from tools.ops.checks import Finding, make
 from tools.ops.deployed import find_mappings, role_name, rule_name
 from tools.ops.mappings import differences, is_within, stream_settings
+from tools.ops.preflight import runtime_end
+from tools.ops.stack import stack_parameters
 from tools.ops.stage import Stage
-from tools.ops.tuning import (
-    BURST,
-    LOGGING,
-    REQUESTS_PER_SECOND,
-    async_policy,
-    message_function,
-    throttling,
-)
+from tools.ops.tuning import BURST, LOGGING, REQUESTS_PER_SECOND, async_policies, throttling
 
+_ALARMS = ("cloudwatch", "describe_alarms", "MetricAlarms")
 _SECRET_WORDS = ("token", "secret", "password")
 
 
@@ -41,11 +39,23 @@ def check_functions(stage: Stage) -> Iterator[Finding]:
         elif not is_within(LOGGING, found.get("LoggingConfig", {})):
             yield Finding("function", f"{name} does not log as JSON", mend)
         else:
-            yield Finding("function", f"{name}, {found['Runtime']}, {found['MemorySize']} MB")
-    retries = stage.find("lambda", "get_function_event_invoke_config", FunctionName=message_function(stage))
-    kept = retries is not None and is_within(async_policy(stage)["DestinationConfig"], retries["DestinationConfig"])
-    told = "what fails goes to the failures queue" if kept else "what fails is lost"
-    yield Finding("async", f"{message_function(stage)}: {told}", None if kept else mend)
+            runtime = found["Runtime"]
+            yield Finding(
+                "function", f"{name}, {runtime}{runtime_end(runtime, date.today())}, {found['MemorySize']} MB"
+            )
+
+
+def check_async(stage: Stage) -> Iterator[Finding]:
+    """Whether an async invoke of a message that fails is kept, and one of the schedule that has to wait is not."""
+    for function, wanted in async_policies(stage).items():
+        found = stage.find("lambda", "get_function_event_invoke_config", FunctionName=function)
+        retries, seconds = wanted["MaximumRetryAttempts"], wanted["MaximumEventAgeInSeconds"]
+        kept = ", then the failures queue" if "DestinationConfig" in wanted else ""
+        if is_within(wanted, found):
+            yield Finding("async", f"{function}: {retries} retries within {seconds} s{kept}")
+        else:
+            told = f"{function} has not {retries} retries within {seconds} s{kept}"
+            yield Finding("async", told, make("deploy", stage))
 
 
 def check_roles(stage: Stage) -> Iterator[Finding]:
@@ -136,6 +146,30 @@ def check_queues(stage: Stage) -> Iterator[Finding]:
         arguments: dict[str, Any] = {"QueueUrl": url["QueueUrl"], "AttributeNames": ["ApproximateNumberOfMessages"]}
         count = int(stage.call("sqs", "get_queue_attributes", **arguments)["Attributes"]["ApproximateNumberOfMessages"])
         yield Finding("queue", f"{count} in the {told} {name}", make("redrive", stage) if count else None)
+
+
+def check_alarms(stage: Stage) -> Iterator[Finding]:
+    """Whether the alarms that were asked for are there and quiet, and whether somebody is told."""
+    deploy, parameters = make("deploy", stage), stack_parameters(stage)
+    if parameters.get("WithAlarms") != "true":
+        yield Finding("alarms", f"none were asked for; {deploy} ALARMS=you@example.org makes them")
+        return
+    email, wanted = parameters.get("AlarmEmail"), alarm_names(stage)
+    found = {each["AlarmName"]: each for each in stage.pages(*_ALARMS, AlarmNames=wanted)}
+    raised = [name for name in wanted if name in found and found[name]["StateValue"] == "ALARM"]
+    for name in raised:
+        yield Finding("alarm", f"{name}: {found[name]['AlarmDescription']}", make("logs", stage))
+    if missing := [name for name in wanted if name not in found]:
+        # CloudFormation makes nothing again that it believes to be there.
+        again = f"{deploy} ALARMS=off && {deploy} ALARMS={email or 'on'}"
+        yield Finding("alarms", f"{', '.join(missing)} not there, though asked for", again)
+    else:
+        yield Finding("alarms", f"{len(wanted)} are there, {len(raised)} raised")
+    if email and not is_confirmed(stage, email):
+        again = f"aws sns subscribe --topic-arn {topic_arn(stage)} --protocol email --notification-endpoint {email}"
+        yield Finding("alarms", f"{email} is told nothing, as the link in AWS's mail was not opened", again)
+    else:
+        yield Finding("alarms", f"told to {email}" if email else f"told to nobody; {deploy} ALARMS=you@example.org")
 
 
 def _may_be_called_by(principal: str, stage: Stage, handler: str) -> bool:

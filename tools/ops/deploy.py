@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from chalicelib.settings import VERSION
+from tools.ops.alarms import set_up_alarms
 from tools.ops.console import Console
 from tools.ops.deployed import find_api, write_deployed_file
 from tools.ops.doors import send_through_each_door
@@ -30,6 +31,7 @@ STEPS = (
     ("functions", "chalice deploy, with bytecode in the package"),
     ("mappings", "filter, retries, bisecting and on-failure destination of the stream"),
     ("logs", "JSON, with a retention; retries of async invokes"),
+    ("alarms", "if they are asked for, and who is told"),
     ("API", "throttled"),
     ("doors", "a message through each"),
 )
@@ -61,6 +63,7 @@ class Deployment:
             "functions": lambda: chalice_deploy(stage, self._stream_arn),
             "mappings": lambda: tune_mappings(stage),
             "logs": lambda: tune_functions(stage),
+            "alarms": lambda: set_up_alarms(stage),
             "API": lambda: throttle(stage),
         }
         for name, step in steps.items():

@@ -13,7 +13,7 @@ from typing import Any
 from tools.ops.stage import Stage
 
 APP_NAME = "botte"
-HANDLERS = ("message", "dynamodb_message", "sqs_message", "redeliver", "api_handler")  # with the queue or without it
+HANDLERS = ("api_handler", "message", "dynamodb_message", "sqs_message", "redeliver")  # with the queue or without it
 
 
 def write_deployed_file(stage: Stage) -> int:

@@ -18,6 +18,8 @@ from tools.ops.checks import (
     run_check,
 )
 from tools.ops.checks_aws import (
+    check_alarms,
+    check_async,
     check_functions,
     check_mappings,
     check_queues,
@@ -40,11 +42,13 @@ _EVERYWHERE: dict[str, Check] = {
 }
 _ON_AWS: dict[str, Check] = {
     "functions": check_functions,
+    "async": check_async,
     "roles": check_roles,
     "mappings": check_mappings,
     "schedule": check_schedule,
     "throttling": check_throttling,
     "queues": check_queues,
+    "alarms": check_alarms,
 }
 
 

@@ -29,8 +29,13 @@ PATTERNS: list[dict[str, Any]] = [
 
 
 def queue_arn(stage: Stage, name: str) -> str:
+    return arn(stage, "sqs", name)
+
+
+def arn(stage: Stage, service: str, name: str) -> str:
+    """Of something that is called so, in the stage's account and region, of any partition."""
     account = stage.call("sts", "get_caller_identity")["Account"]
-    return f"arn:{stage.client('sqs').meta.partition}:sqs:{stage.region}:{account}:{name}"
+    return f"arn:{stage.client(service).meta.partition}:{service}:{stage.region}:{account}:{name}"
 
 
 def stream_settings(stage: Stage) -> dict[str, Any]:
@@ -66,18 +71,23 @@ def remove_stale_mappings(stage: Stage, stream_arn: str) -> str:
 
 
 def tune_mappings(stage: Stage) -> str:
-    """Sets what Chalice cannot, and waits until the mappings work; a line on it. Raises StageError."""
-    _wait_until_enabled(stage, "dynamodb_message")
-    (stream,) = find_mappings(stage, "dynamodb_message")
-    wanted = stream_settings(stage)
-    if differences(stream, wanted):
-        _update(stage, stream["UUID"], wanted)
-        _wait_until_enabled(stage, "dynamodb_message")
-    told = ["stream: filtered, bisecting, 6 h of retries, then the failures queue"]
+    """Sets what Chalice cannot, switches on what is off, and waits until it works; a line on it. Raises StageError."""
+    stream = _tune(stage, "dynamodb_message", stream_settings(stage))
+    told = [f"stream: {stream}filtered, bisecting, 6 h of retries, then the failures queue"]
     if stage.queue_name:
-        _wait_until_enabled(stage, "sqs_message")
-        told.append("queue: 1000 attempts, then the dead-letter queue")
+        queue = _tune(stage, "sqs_message", {})
+        told.append(f"queue: {queue}1000 attempts, then the dead-letter queue")
     return "; ".join(told)
+
+
+def _tune(stage: Stage, handler: str, wanted: dict[str, Any]) -> str:
+    """Makes a mapping what is wanted, and enabled; a word on it if it was not."""
+    mapping = _settled(stage, handler, "Enabled", "Disabled")
+    is_off = mapping["State"] == "Disabled"
+    if is_off or differences(mapping, wanted):
+        _update(stage, mapping["UUID"], {**wanted, "Enabled": True})
+        _settled(stage, handler, "Enabled")
+    return "switched on again, " if is_off else ""
 
 
 def differences(mapping: Any, wanted: dict[str, Any]) -> list[str]:
@@ -105,12 +115,14 @@ def _update(stage: Stage, uuid: str, settings: dict[str, Any]) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _wait_until_enabled(stage: Stage, handler: str) -> None:
+def _settled(stage: Stage, handler: str, *states: str) -> Any:
+    """The one mapping of a function, once it is in one of the states. Raises StageError if that takes too long."""
     ends = time.monotonic() + _WAIT_SECONDS
     while True:
-        states = [each["State"] for each in find_mappings(stage, handler)]
-        if states == ["Enabled"]:
-            return
-        if time.monotonic() > ends or states == ["Disabled"]:
-            raise StageError(f"the mapping of {handler} is {', '.join(states) or 'not there'}, and not Enabled")
+        mappings = find_mappings(stage, handler)
+        if len(mappings) == 1 and mappings[0]["State"] in states:
+            return mappings[0]
+        if time.monotonic() > ends:
+            found = ", ".join(each["State"] for each in mappings) or "not there"
+            raise StageError(f"the mapping of {handler} is {found}, and not {' or '.join(states)}")
         time.sleep(_POLL_SECONDS)

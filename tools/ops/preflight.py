@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import date, timedelta
 
 import boto3
 
+from tools.ops.new_stage import check_name
 from tools.ops.stage import AwsRefused, Stage, StageError
+
+# When AWS deprecates a runtime, and from when on it refuses to update functions that have it; cfn-lint 1.58 has it from
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+RUNTIME_ENDS = {
+    "python3.10": (date(2026, 10, 31), date(2027, 3, 3)),
+    "python3.11": (date(2027, 6, 30), date(2027, 8, 31)),
+    "python3.12": (date(2028, 10, 31), date(2029, 1, 10)),
+    "python3.13": (date(2029, 6, 30), date(2029, 8, 31)),
+    "python3.14": (date(2029, 6, 30), date(2029, 8, 31)),
+}
+_NOTICE = timedelta(days=180)
 
 
 def check_preflight(stage: Stage) -> str:
     """Who and where this is, in a line. Raises StageError."""
+    check_name(stage.name)
     runtime = lambda_runtime(sys.version_info[:2])
     where = check_access(stage)
     if stage.queue_name not in (None, f"{stage.prefix}-messages"):
         raise StageError(
             f"QUEUE_NAME of {stage.name} in .chalice/config.json must be that of the stack, {stage.prefix}-messages"
         )
-    return f"{where}, {runtime}"
+    end = runtime_end(runtime, date.today())
+    return f"{where}, {runtime}{end and end + ': a newer Python by make clean, then make PYTHON=...'}"
 
 
 def check_access(stage: Stage) -> str:
@@ -49,6 +64,14 @@ def lambda_runtime(version: tuple[int, int]) -> str:
     if name not in known:
         raise StageError(f"{name} is no Lambda runtime (the newest is {known[-1]}): make clean, then make PYTHON=...")
     return name
+
+
+def runtime_end(name: str, today: date) -> str:
+    """What there is to know of a runtime that AWS supports no more, or not for long; empty for all others."""
+    if name not in RUNTIME_ENDS or today < RUNTIME_ENDS[name][0] - _NOTICE:
+        return ""
+    end, block = RUNTIME_ENDS[name]
+    return f" (AWS ends its security updates on {end}, and takes no change of its functions from {block} on)"
 
 
 def _deployed_places(stage: Stage) -> set[tuple[str, str]]:

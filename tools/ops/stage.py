@@ -62,13 +62,14 @@ class Stage:
     """
 
     def __init__(self, name: str, root: Path = ROOT) -> None:
-        stages = json.loads((root / ".chalice" / "config.json").read_text())["stages"]
+        config = json.loads((root / ".chalice" / "config.json").read_text())
+        stages = config["stages"]
         if name not in stages:
             raise StageError(f"STAGE: {name!r} is not in .chalice/config.json; the stages are {', '.join(stages)}")
         self.name = name
         self.root = root
         self.is_local = name == "local"
-        self.config: dict[str, Any] = stages[name]
+        self.config: dict[str, Any] = {**config, **stages[name]}  # as Chalice looks for most of it
         self.environment: dict[str, str] = self.config["environment_variables"]
         settings = Settings.from_environ({"BOTTE_STAGE": name, **self.environment})
         self.parameters_path = settings.parameters_path

@@ -6,14 +6,11 @@ from typing import Any
 
 from tools.ops.deployed import find_api
 from tools.ops.mappings import is_within, queue_arn
-from tools.ops.stack import stack_parameters
 from tools.ops.stage import AwsRefused, Stage, StageError
 
 RETENTION_DAYS = 30
 REQUESTS_PER_SECOND = 10.0
 BURST = 20
-WAITED = '{ $.message = "pending" && $.waited_seconds >= 0 }'
-PARKED = '{ $.logger = "botte.relay" && ($.message = "parked" || $.message = "failed") }'
 LOGGING = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
 
 
@@ -22,7 +19,7 @@ def log_group(function: str) -> str:
 
 
 def tune_functions(stage: Stage) -> str:
-    """Sets log format and retention of each function, and the async retries of the message function; a line on it."""
+    """Sets log format and retention of each function, and what becomes of async invokes; a line on it."""
     for function in stage.handlers.values():
         configuration = stage.call("lambda", "get_function_configuration", FunctionName=function)
         if not is_within(LOGGING, configuration.get("LoggingConfig", {})):
@@ -30,26 +27,28 @@ def tune_functions(stage: Stage) -> str:
             stage.call("lambda", "update_function_configuration", FunctionName=function, LoggingConfig=LOGGING)
             stage.wait("lambda", "function_updated_v2", FunctionName=function)
         _keep_logs(stage, log_group(function))
-    _measure_logs(stage)
-    stage.call(
-        "lambda", "put_function_event_invoke_config", FunctionName=message_function(stage), **async_policy(stage)
+    for function, policy in async_policies(stage).items():
+        stage.call("lambda", "put_function_event_invoke_config", FunctionName=function, **policy)
+    return (
+        f"JSON logs, kept {RETENTION_DAYS} days; "
+        f"async invokes of {stage.handlers['message']}: 2 retries within 6 h; of {stage.handlers['redeliver']}: none"
     )
-    return f"JSON logs, kept {RETENTION_DAYS} days; async invokes of {message_function(stage)}: 2 retries within 6 h"
 
 
-def message_function(stage: Stage) -> str:
-    return stage.handlers["message"]
+def async_policies(stage: Stage) -> dict[str, dict[str, Any]]:
+    """What becomes of an async invoke that fails or waits, by the names of the functions.
 
-
-def async_policy(stage: Stage) -> dict[str, Any]:
-    """What becomes of an async invoke that fails: retried, and then kept, with its payload, in the failures queue.
-
+    A message is tried again, and then kept, with its payload, in the failures queue. The schedule's are dropped: the
+    next one comes in a minute, and in an account whose functions are throttled they would pile up for six hours.
     https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html
     """
     return {
-        "MaximumRetryAttempts": 2,
-        "MaximumEventAgeInSeconds": 6 * 3600,
-        "DestinationConfig": {"OnFailure": {"Destination": queue_arn(stage, stage.failures_queue)}},
+        stage.handlers["message"]: {
+            "MaximumRetryAttempts": 2,
+            "MaximumEventAgeInSeconds": 6 * 3600,
+            "DestinationConfig": {"OnFailure": {"Destination": queue_arn(stage, stage.failures_queue)}},
+        },
+        stage.handlers["redeliver"]: {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60},
     }
 
 
@@ -78,24 +77,6 @@ def _api(stage: Stage) -> tuple[str, str]:
     if api_id is None:
         raise StageError(f"the REST API of {stage.name} does not exist")
     return api_id, str(stage.config["api_gateway_stage"])
-
-
-def _measure_logs(stage: Stage) -> None:
-    """Makes of the logs the metrics that alarms of the stack look at; only with alarms, as they may cost.
-
-    For how long messages have waited, redeliver tells; any function may park one.
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
-    """
-    has_alarms = stack_parameters(stage).get("WithAlarms") == "true"
-    measured = [(stage.handlers["redeliver"], "waited", WAITED, "$.waited_seconds")]
-    measured += [(function, "parked", PARKED, "1") for function in stage.handlers.values()]
-    for function, name, pattern, value in measured:
-        filter = {"logGroupName": log_group(function), "filterName": name}
-        if has_alarms:
-            metric = {"metricNamespace": "Botte", "metricName": f"{stage.prefix}-{name}", "metricValue": value}
-            stage.call("logs", "put_metric_filter", **filter, filterPattern=pattern, metricTransformations=[metric])
-        else:
-            stage.find("logs", "delete_metric_filter", **filter)
 
 
 def _keep_logs(stage: Stage, group: str) -> None:

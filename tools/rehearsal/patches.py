@@ -12,6 +12,7 @@ from moto.apigateway.models import APIGatewayBackend
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.dynamodb.models import dynamodb_backends
 from moto.logs.metric_filters import MetricFilters
+from moto.sns.models import SNSBackend
 from moto.sqs.models import sqs_backends
 
 from tools.rehearsal.stack_patch import patch_stack_updates
@@ -27,6 +28,7 @@ def patch_moto() -> None:
     _leave_event_sources_to_the_rehearsal()
     _replace_event_invoke_config()
     _replace_metric_filter()
+    _leave_mail_unconfirmed()
     patch_stack_updates()
 
 
@@ -114,3 +116,16 @@ def _replace_metric_filter() -> None:
         add(self, name, pattern, group, transformations)
 
     setattr(MetricFilters, "add_filter", add_filter)  # noqa: B010 - a method cannot be assigned to
+
+
+def _leave_mail_unconfirmed() -> None:
+    """Who is subscribed by mail has to open a link in it first; with moto all subscriptions are confirmed."""
+    subscribe_anyone = SNSBackend.subscribe
+
+    def subscribe(self: Any, topic_arn: str, endpoint: str, protocol: str) -> Any:
+        made = subscribe_anyone(self, topic_arn, endpoint, protocol)
+        if protocol == "email":
+            made.arn = "PendingConfirmation"
+        return made
+
+    setattr(SNSBackend, "subscribe", subscribe)  # noqa: B010 - a method cannot be assigned to
