@@ -16,6 +16,7 @@ from chalice.local import (
     ChaliceRequestHandler,
     LocalChalice,
     LocalDevServer,
+    LocalGateway,
     LocalGatewayException,
     ThreadedHTTPServer,
 )
@@ -51,6 +52,16 @@ class HttpDoor:
         self._server.server_close()
 
 
+class _Gateway(LocalGateway):
+    """Answers a method that a route does not have as API Gateway does: there is no such route."""
+
+    def _generate_lambda_event(self, method: str, path: str, headers: Any, body: bytes | None) -> Any:
+        event = super()._generate_lambda_event(method, path, headers, body)
+        if method not in self._app_object.routes[event["requestContext"]["resourcePath"]]:
+            raise ValueError("no such route")
+        return event
+
+
 class _BodyError(LocalGatewayException):
     """A body that does not reach the app. Where the next request begins is not known: the connection ends."""
 
@@ -62,6 +73,10 @@ class _BodyError(LocalGatewayException):
 class _Handler(ChaliceRequestHandler):
     disable_nagle_algorithm = True  # header and body are two writes, and the second would wait 40 ms for an ACK
 
+    def setup(self) -> None:
+        super().setup()
+        self.local_gateway.__class__ = _Gateway
+
     def _generic_handle(self) -> None:
         try:
             super()._generic_handle()
@@ -71,7 +86,7 @@ class _Handler(ChaliceRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("do_"):  # of any other method: the route does not have it, and says so
+        if name.startswith("do_"):  # of any other method, which no route has
             return self._generic_handle
         raise AttributeError(name)
 
