@@ -6,6 +6,7 @@ import base64
 import time
 
 import pytest
+import requests
 from chalice.app import Request
 
 from chalicelib.doors import http
@@ -272,6 +273,14 @@ def test_there_is_no_other_route(doors: Doors, telegram: FakeTelegram, request_l
     status, _ = doors.raw(CURL.replace(b"POST /message", request_line, 1))
     assert status in (403, 404, 405)
     assert telegram.messages == []
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "OPTIONS", "PROPFIND"])
+def test_a_method_that_a_route_does_not_have_is_answered_as_api_gateway_does(doors: Doors, method: str) -> None:
+    answer = requests.request(method, f"{doors.url}/message", timeout=30)
+    assert answer.status_code == 403
+    assert answer.headers["x-amzn-ErrorType"] == "UnauthorizedException"
+    assert method == "HEAD" or answer.json() == {"message": "Missing Authentication Token"}
 
 
 def test_the_event_of_the_api_gateway_delivers_the_message(doors: Doors, telegram: FakeTelegram) -> None:

@@ -209,3 +209,22 @@ def test_an_id_in_a_form_is_the_idempotency_key(relay_doors: RelayDoors, telegra
         "id: "
     )
     assert texts(telegram.messages) == ["a"]
+
+
+@pytest.mark.parametrize("content_type", [None, FORM, "text/plain", "application/json"])
+def test_a_message_may_stand_in_the_address_alone(
+    doors: Doors, telegram: FakeTelegram, content_type: str | None
+) -> None:
+    """``curl -X POST '.../message?text=...'``, as the Bot API takes it; curl -d '' names a type."""
+    headers = {"Authorization": TOKEN, **({"Content-Type": content_type} if content_type else {})}
+    url = f"{doors.url}/message?text=50%25+%26+more&chat=ops&disable_notification=true"
+    answer = requests.post(url, headers=headers, timeout=30)
+    assert answer.status_code == 200, answer.text
+    (sent,) = telegram.messages
+    assert (sent["text"], sent["chat_id"], sent["disable_notification"]) == ("50% & more", OPS_CHAT_ID, True)
+
+
+def test_options_without_words_are_no_message(doors: Doors, telegram: FakeTelegram) -> None:
+    answer = requests.post(f"{doors.url}/message?chat=ops", headers={"Authorization": TOKEN}, timeout=30)
+    assert (answer.status_code, answer.json()["Message"].partition(":")[0]) == (400, "text")
+    assert telegram.messages == []

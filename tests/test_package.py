@@ -20,21 +20,49 @@ from tools.ops.stage import Stage, StageError
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
+STREAM_ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/botte-prod-tasks/stream/2026-01-01T00:00:00.000"
 HANDLERS = {"app.message", "app.dynamodb_message", "app.redeliver", "app.app"}
 
 
 @pytest.fixture(scope="module", params=[pytest.param("dev", marks=pytest.mark.slow), "prod"])
 def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp(request.param)
-    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    subprocess.run(
-        [str(BIN / "chalice"), "package", "--stage", request.param, str(out)],
-        cwd=ROOT / "botte-app",
-        env={**environ, "AWS_DEFAULT_REGION": "us-east-1"},
-        check=True,
-        capture_output=True,
-    )
+    done = chalice("package", "--stage", request.param, str(out), TASK_STREAM_ARN=STREAM_ARN)
+    assert done.returncode == 0, done.stderr
     return out
+
+
+def chalice(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [str(BIN / "chalice"), *arguments],
+        cwd=ROOT / "botte-app",
+        env={**environ, "AWS_DEFAULT_REGION": "us-east-1", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "variables"),
+    [
+        pytest.param(["deploy"], {}, id="deploy"),
+        pytest.param(["package", "out"], {}, id="package"),
+        pytest.param(["package", "out"], {"TASK_STREAM_ARN": "None"}, id="as_aws_says_of_a_table_without_a_stream"),
+    ],
+)
+def test_without_the_streams_arn_chalice_stops_and_the_line_that_finds_it_is_told(
+    command: list[str], variables: dict[str, str], tmp_path: Path
+) -> None:
+    done = chalice(command[0], "--stage", "prod", *(str(tmp_path / each) for each in command[1:]), **variables)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "TASK_STREAM_ARN has to be the ARN of the task table's stream:",
+        "export TASK_STREAM_ARN=$(aws dynamodb describe-table --table-name botte-prod-tasks"
+        " --query Table.LatestStreamArn --output text)",
+    ]
+    assert not list(tmp_path.iterdir())
 
 
 def functions(package: Path) -> dict[str, dict[str, Any]]:

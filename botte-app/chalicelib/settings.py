@@ -34,6 +34,7 @@ Put = Callable[[str, str], None]
 class Settings(NamedTuple):
     """The stage's settings, as ``.chalice/config.json`` puts them into the environment.
 
+    task_stream_arn: only for who deploys, and empty elsewhere.
     handler: which one this Lambda function runs, such as ``app.message``; None outside of Lambda.
     """
 
@@ -49,15 +50,12 @@ class Settings(NamedTuple):
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         stage = environ.get("BOTTE_STAGE") or "dev"
-        table = environ.get("TASK_TABLE_NAME") or f"botte-{stage}-tasks"
         return cls(
             stage=stage,
             parameters_path=environ.get("PARAMETERS_PATH") or f"/botte/{stage}",
-            task_table_name=table,
+            task_table_name=environ.get("TASK_TABLE_NAME") or f"botte-{stage}-tasks",
             outbox_table_name=environ.get("OUTBOX_TABLE_NAME") or f"botte-{stage}-outbox",
-            # Chalice declares the event source with an ARN. Until the table exists, this one; AWS would refuse it.
-            task_stream_arn=environ.get("TASK_STREAM_ARN")
-            or f"arn:aws:dynamodb:us-east-1:000000000000:table/{table}/stream/not-deployed",
+            task_stream_arn=environ.get("TASK_STREAM_ARN") or "",
             queue_name=environ.get("QUEUE_NAME") or None,
             telegram_api_url=(environ.get("TELEGRAM_API_URL") or "https://api.telegram.org").rstrip("/"),
             handler=environ.get("_HANDLER") or None,

@@ -45,6 +45,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     command = [str(BIN / "chalice"), "package", "--stage", "prod", str(project / "out")]
     environ["AWS_DEFAULT_REGION"] = "us-east-1"
+    environ["TASK_STREAM_ARN"] = "arn:aws:dynamodb:us-east-1:123456789012:table/botte-prod-tasks/stream/2026-01-01"
     subprocess.run(command, cwd=project / "botte-app", env=environ, check=True, capture_output=True)
     return project / "out" / "sam.json"
 

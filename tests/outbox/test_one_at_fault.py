@@ -161,3 +161,22 @@ def test_a_few_failures_around_a_long_outage_are_not_three_days_of_failures() ->
     place.clock.sleep(900)
     place.run()
     assert sorted(place.telegram.texts) == ["good", "good again", "poor"]
+
+
+def test_a_message_that_always_fails_is_parked_after_three_days_alone_and_several_once_others_went_through() -> None:
+    """Where all that is owed to a chat fails, it may be the chat's own fault: it waits, however long, in its order."""
+    place = Place()
+    place.telegram.errors = {text: Unavailable("500") for text in ("alone", "first", "second")}
+    alone, *several = (place.owe("alone", "other"), place.owe("first"), place.owe("second"))
+
+    def wait(days: float) -> list[str | None]:
+        for _ in range(round(days * 96)):
+            place.run()
+            place.clock.sleep(14 * MINUTE)
+        return [row and row.status for row in map(place.table.get, (alone, *several))]
+
+    assert wait(5) == ["FAILED", "PENDING", "PENDING"]
+    place.owe("goes through")
+    assert wait(4) == ["FAILED", "PENDING", "PENDING"]
+    place.owe("goes through, too")
+    assert wait(0.1) == ["FAILED", "FAILED", "FAILED"]

@@ -179,7 +179,7 @@ def test_a_query_is_decoded_and_names_of_headers_know_no_case(client: Client) ->
 
 def test_after_an_answer_to_head_comes_the_next_one(client: Client) -> None:
     client.send(b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert client.answer("HEAD")[0] == 405
+    assert client.answer("HEAD")[0] == 403
     assert client.body(CHUNKED + b"4\r\nnext\r\n0\r\n\r\n") == b"next"
 
 

@@ -107,9 +107,6 @@ class Functions:
         self._running = 0
         self._idle = threading.Condition()
 
-    def names(self) -> list[str]:
-        return sorted(self._handlers)
-
     def stop(self, timeout: float = 1.0) -> None:
         """Takes no more asynchronous work and waits up to `timeout` seconds for what runs now."""
         dropped = self._delayed.stop()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import re
 import sys
 import threading
 import traceback
@@ -16,15 +14,17 @@ from chalice.local import (
     ChaliceRequestHandler,
     LocalChalice,
     LocalDevServer,
+    LocalGateway,
     LocalGatewayException,
     ThreadedHTTPServer,
 )
 
+from tools.dev.loopback import BodyError, read_body
 from tools.dev.settings import LOOPBACK
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 BODY_LIMIT = 10 * 1024 * 1024  # bytes
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;.*)?\r?\n", re.DOTALL)
+_REASONS = {400: "Bad Request", 413: "Request Too Long"}
 
 
 class HttpDoor:
@@ -51,70 +51,46 @@ class HttpDoor:
         self._server.server_close()
 
 
-class _BodyError(LocalGatewayException):
-    """A body that does not reach the app. Where the next request begins is not known: the connection ends."""
+class _Gateway(LocalGateway):
+    """Answers a method that a route does not have as API Gateway does: there is no such route."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__({"Connection": "close"}, json.dumps({"message": message}).encode())
+    def _generate_lambda_event(self, method: str, path: str, headers: Any, body: bytes | None) -> Any:
+        event = super()._generate_lambda_event(method, path, headers, body)
+        if method not in self._app_object.routes[event["requestContext"]["resourcePath"]]:
+            raise ValueError("no such route")
+        return event
+
+
+class _Unread(LocalGatewayException):
+    """A body that does not reach the app."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__({"Connection": "close"}, json.dumps({"message": _REASONS[status]}).encode())
         self.CODE = status
 
 
 class _Handler(ChaliceRequestHandler):
     disable_nagle_algorithm = True  # header and body are two writes, and the second would wait 40 ms for an ACK
 
+    def setup(self) -> None:
+        super().setup()
+        self.local_gateway.__class__ = _Gateway
+
     def _generic_handle(self) -> None:
         try:
             super()._generic_handle()
-        except _BodyError as error:
-            self._send_error_response(error)
+        except BodyError as error:
+            self._send_error_response(_Unread(error.status))
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("do_"):  # of any other method: the route does not have it, and says so
+        if name.startswith("do_"):  # of any other method, which no route has
             return self._generic_handle
         raise AttributeError(name)
 
     def _parse_payload(self) -> tuple[dict[str, Any], bytes | None]:
-        return dict(self.headers), self._read_body() or None
-
-    def _read_body(self) -> bytes:
-        encoding = self.headers.get("Transfer-Encoding")
-        if encoding is None:
-            length = self.headers.get("Content-Length", "0")
-            if not re.fullmatch("[0-9]+", length):
-                raise _BodyError(400, "Bad Request")
-            return self._read(int(length), BODY_LIMIT)
-        if encoding.lower() != "chunked":
-            raise _BodyError(400, "Bad Request")
-        return self._read_chunks()
-
-    def _read_chunks(self) -> bytes:
-        """A body of unknown length: https://www.rfc-editor.org/rfc/rfc9112#section-7.1"""
-        body = bytearray()
-        while size := self._chunk_size():
-            body += self._read(size, BODY_LIMIT - len(body))
-            if self.rfile.readline(2) not in (b"\r\n", b"\n"):
-                raise _BodyError(400, "Bad Request")
-        try:
-            http.client.parse_headers(self.rfile)  # the trailers, up to the empty line
-        except http.client.HTTPException:
-            raise _BodyError(400, "Bad Request") from None
-        return bytes(body)
-
-    def _chunk_size(self) -> int:
-        found = _CHUNK_SIZE.fullmatch(self.rfile.readline(1024))
-        if found is None:
-            raise _BodyError(400, "Bad Request")
-        return int(found[1], 16)
-
-    def _read(self, size: int, limit: int) -> bytes:
-        if size > limit:
-            raise _BodyError(413, "Request Too Long")
-        content: bytes = self.rfile.read(size)
-        if len(content) < size:
-            raise _BodyError(400, "Bad Request")
-        return content
+        return dict(self.headers), read_body(self.headers, self.rfile, BODY_LIMIT) or None
 
     def _send_http_response(self, code: int, headers: dict[str, Any], body: str | bytes | None) -> None:
         # A body after HEAD would be read as the beginning of the next answer.

@@ -6,18 +6,18 @@ boto3 keeps its connections, and behind a kept connection a call to the embedded
 
 from __future__ import annotations
 
-import contextlib
 import io
-import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote
 
+from tools.dev.loopback import BodyError, LoopbackServer, read_body
 from tools.dev.settings import LOOPBACK
 
+BODY_LIMIT = 100 * 1024 * 1024  # bytes: of a function's package, with room to spare
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -31,7 +31,7 @@ class WsgiServer:
 
     def __init__(self, app: WsgiApp, port: int) -> None:
         self._server = _Server(app, port)
-        self.port: int = self._server.server_address[1]
+        self.port = self._server.port
         self.url = f"http://{LOOPBACK}:{self.port}"
         self._thread: threading.Thread | None = None
 
@@ -51,44 +51,10 @@ class WsgiServer:
         self._server.close_connections()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
+class _Server(LoopbackServer):
     def __init__(self, app: WsgiApp, port: int) -> None:
         self.app = app
-        self._connections: set[socket.socket] = set()
-        self._lock = threading.Lock()
-        super().__init__((LOOPBACK, port), _Handler)
-
-    def server_bind(self) -> None:
-        # HTTPServer would look the host name up here, which takes seconds where no DNS answers.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = LOOPBACK, self.server_address[1]
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def close_connections(self) -> None:
-        with self._lock:
-            connections = list(self._connections)
-        for connection in connections:
-            with contextlib.suppress(OSError):  # where the client was faster
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that goes away in the middle of an answer is its own business.
-        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
+        super().__init__(port, _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -99,7 +65,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def _serve(self) -> None:
-        body = self._read_body()
+        try:
+            body = read_body(self.headers, self.rfile, BODY_LIMIT)
+        except BodyError as error:
+            self.send_error(error.status)
+            return
         answer: dict[str, Any] = {}
 
         def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
@@ -127,17 +97,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         return goes_on
 
-    def _read_body(self) -> bytes:
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
-            chunks = []
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                chunks.append(self.rfile.read(size))
-                self.rfile.readline()
-            while self.rfile.readline().strip():
-                pass  # trailers
-            return b"".join(chunks)
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
     def _environ(self, body: bytes) -> Environ:
         path, _, query = self.path.partition("?")
         environ: Environ = {
@@ -148,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
             "REQUEST_URI": self.path,
             "RAW_URI": self.path,
             "SERVER_NAME": LOOPBACK,
-            "SERVER_PORT": str(self.server.server_port),
+            "SERVER_PORT": str(self.server.port),
             "SERVER_PROTOCOL": self.request_version,
             "REMOTE_ADDR": self.client_address[0],
             "CONTENT_LENGTH": str(len(body)),

@@ -17,6 +17,7 @@ from tools.ops.new_stage import make_stage
 from tools.ops.plan import show_plan
 from tools.ops.rotate import rotate_token
 from tools.ops.stage import ROOT, Stage, StageError
+from tools.ops.template import show_merge_template
 from tools.ops.webhook import delete_webhook, set_webhook, show_webhook
 
 
@@ -51,6 +52,8 @@ def _run(given: argparse.Namespace, stage: Stage) -> int:
             return examine(stage, console)
         case "rotate-token":
             return rotate_token(stage, console)
+        case "merge-template":
+            return show_merge_template(stage)
         case "logs":
             return show_logs(stage, given.since)
         case "destroy":
@@ -79,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     deploy.add_argument(
         "--alarms", metavar="EMAIL|on|off", help="alarms on what fails, waits, is parked or does not run"
     )
+    commands.add_parser("merge-template", help="what chalice package leaves out, for its --merge-template")
     commands.add_parser("doctor", help="check every part of a stage, and tell what mends it")
     rotate = commands.add_parser("rotate-token", help="a new HTTP API token, live beside the old one until that goes")
     logs = commands.add_parser("logs", help="what the functions logged")

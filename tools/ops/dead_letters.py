@@ -15,6 +15,7 @@ from chalicelib.outbox import states
 from chalicelib.outbox.row import KEPT_FAILED, Key, Row
 from chalicelib.outbox.states import Change
 from chalicelib.outbox.table import NotApplied, Outbox
+from chalicelib.relay.chats import say_unknown
 from chalicelib.settings import CHATS
 from tools.ops.console import Console
 from tools.ops.given_up import GivenUp, visit
@@ -53,16 +54,17 @@ def redrive(stage: Stage, id: str | None) -> int:
     """
     outbox, chats = stage.outbox(), stage.chats()
     rows = [row for row in _parked(outbox) if id in (None, row.key.sort)]
-    found, count, stays = len(rows), 0, 0
+    found, count = len(rows), 0
+    stays: list[str] = []  # the reasons
     for row in rows:
         if reason := _why_it_cannot_go(row, chats):
-            stays += 1
+            stays.append(reason)
             _tell_that_it_stays(row.key.sort, "parked", reason)
         else:
             count += _apply(outbox, row.key, states.redrive(row, now=time.time()))
 
     def take_back(given_up: GivenUp) -> bool:
-        nonlocal count, found, stays
+        nonlocal count, found
         if id not in (None, given_up.id):
             return False
         found += 1
@@ -70,7 +72,7 @@ def redrive(stage: Stage, id: str | None) -> int:
             print(f"{_line(given_up.id)}: nothing is sent, {note}")
             return True
         if given_up.again is None:
-            stays += 1
+            stays.append(given_up.reason)
             _tell_that_it_stays(given_up.id, f"in {given_up.queue}", given_up.reason)
             return False
         service, operation, arguments = given_up.again
@@ -83,9 +85,10 @@ def redrive(stage: Stage, id: str | None) -> int:
         return 1
     print(_count(count, "is", "are", f"sent again on {stage.name}, within a minute"))
     if stays:
-        mend = f"put a chat that is missing into the parameter {stage.parameters_path}/{CHATS}"
-        told = f"{mend}; make discard STAGE={stage.name} ID=... forgets one"
-        print(_count(stays, "stays", "stay", f"on {stage.name}: {told}"), file=sys.stderr)
+        lacks_chat = any(reason.startswith("chat: unknown") for reason in stays)
+        mend = f"put a chat that is missing into the parameter {stage.parameters_path}/{CHATS}; " if lacks_chat else ""
+        told = f"{mend}make discard STAGE={stage.name} ID=... forgets one"
+        print(_count(len(stays), "stays", "stay", f"on {stage.name}: {told}"), file=sys.stderr)
     return 1 if stays and id is not None else 0
 
 
@@ -127,7 +130,7 @@ def _why_it_cannot_go(row: Row, chats: Collection[str]) -> str | None:
         chat = row.read_message(time.time()).message.chat
     except InvalidMessage as error:
         return str(error)
-    return None if chat in chats else f"chat: no chat {chat!r} is configured; the chats are {', '.join(sorted(chats))}"
+    return None if chat in chats else f"chat: {say_unknown(chat, chats)}"
 
 
 def _tell_that_it_stays(id: str, where: str, reason: str) -> None:

@@ -32,6 +32,7 @@ def check_preflight(stage: Stage) -> str:
         raise StageError(
             f"QUEUE_NAME of {stage.name} in .chalice/config.json must be that of the stack, {stage.prefix}-messages"
         )
+    _check_owner(stage)
     end = runtime_end(runtime, date.today())
     return f"{where}, {runtime}{end and end + ': a newer Python by make clean, then make PYTHON=...'}"
 
@@ -50,6 +51,17 @@ def check_access(stage: Stage) -> str:
             f"{stage.deployed_file.relative_to(stage.root)}"
         )
     return f"account {account}, region {region}"
+
+
+def _check_owner(stage: Stage) -> None:
+    """Raises StageError where the functions belong to a CloudFormation stack, which would undo what is changed."""
+    found = stage.find("lambda", "get_function", FunctionName=stage.handlers["message"])
+    stack = found and found.get("Tags", {}).get("aws:cloudformation:stack-name")
+    if stack:
+        raise StageError(
+            f"the functions of {stage.name} belong to the stack {stack}: deploy that one; or take it away, with "
+            f"aws cloudformation delete-stack --stack-name {stack}, and run this again. The tables stay"
+        )
 
 
 def lambda_runtime(version: tuple[int, int]) -> str:

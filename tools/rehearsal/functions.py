@@ -73,7 +73,6 @@ class DeployedFunctions:
         self._idle: dict[str, list[Environment]] = defaultdict(list)
         self._all: list[Environment] = []
         self._lock = threading.Lock()
-        self._async: list[threading.Thread] = []
 
     def stop(self) -> None:
         """Ends all processes, also those that are at work."""

@@ -152,8 +152,8 @@ def same_secret(given: str, live: str) -> bool:
 
 
 def _read_message(request: Any, now: float) -> Message:
-    given = read_fields(read_body(request))
-    query = query_fields(request)
+    body, query = read_body(request), query_fields(request)
+    given = read_fields(body) if body.content or not query else {}
     if isinstance(given, dict):
         for name in query.keys() & given.keys():
             raise InvalidMessage(name, "is given in the query and in the body")

@@ -216,7 +216,8 @@ _POST_MESSAGE: Json = {
     "summary": "Send a message",
     "description": "The body is the message in JSON, which may be called a form, as curl does by itself; or a form; "
     "or, as text/plain, the words alone. It is UTF-8, or in the charset that the type of a text or a form names, and "
-    "not compressed. Any field may be in the query instead, as in a form; a name that is no field is an error.",
+    "not compressed. Any field may be in the query instead, as in a form, and with all of them there the body may be "
+    "empty; a name that is no field is an error.",
     "parameters": [
         _parameter("header", "Idempotency-Key", FIELDS["id"], "The id of the message."),
         *_query("sender_app", "chat", "parse_mode", "disable_notification", "protect_content"),

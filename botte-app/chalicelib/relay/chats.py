@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from ..errors import ParametersUnavailable, Refused
@@ -14,6 +14,11 @@ PRIVATE_INTERVAL_SECONDS = 1.0
 GROUP_INTERVAL_SECONDS = 3.0
 
 _log = logging.getLogger("botte.relay")
+
+
+def say_unknown(name: str, chats: Iterable[str]) -> str:
+    """Why nothing can be sent to a chat: its name is none of the configured ones, which are told."""
+    return f"unknown chat {name!r}; the chats are {', '.join(sorted(chats))}"
 
 
 class Chats:
@@ -32,7 +37,7 @@ class Chats:
         """The id of the chat with a name. Raises Refused, or ParametersUnavailable."""
         chats = self._parameters.chats()
         if name not in chats:
-            raise Refused(f"unknown chat {name!r}; the chats are {', '.join(sorted(chats))}")
+            raise Refused(say_unknown(name, chats))
         return self._moved.get(chats[name], chats[name])
 
     def interval(self, name: str) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import select
 import socket
-import socketserver
 import threading
 from http.client import responses
 from http.server import BaseHTTPRequestHandler
@@ -16,27 +15,22 @@ from tools.dev.fake_telegram.bot_door import BotDoor, Delivery
 from tools.dev.fake_telegram.files import DOCUMENT_LIMIT
 from tools.dev.fake_telegram.inbox import Event, Inbox
 from tools.dev.fake_telegram.inbox_door import InboxDoor
+from tools.dev.loopback import BodyError, LoopbackServer, read_body, shut
 
 BODY_LIMIT = DOCUMENT_LIMIT + 1024 * 1024  # bytes
 HEARTBEAT_SECONDS = 15.0
+_UNREAD = {400: "Bad Request", 413: "Request Entity Too Large"}
 
 
-class Server(socketserver.ThreadingTCPServer):
+class Server(LoopbackServer):
     """Raises OSError where the port is taken."""
 
-    allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
     def __init__(self, port: int, bot_door: BotDoor, inbox_door: InboxDoor, inbox: Inbox) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(port, _Handler)
         self.bot_door = bot_door
         self.inbox_door = inbox_door
         self.inbox = inbox
         self.stopping = threading.Event()
-        self._open: set[socket.socket] = set()
-        self._open_lock = threading.Lock()
         self._thread = threading.Thread(target=self._serve, name="fake-telegram", daemon=True)
 
     def start(self) -> None:
@@ -46,29 +40,16 @@ class Server(socketserver.ThreadingTCPServer):
         """Closes the port and every connection."""
         self.stopping.set()
         # One last connection wakes the thread that waits for connections.
-        socket.create_connection(("127.0.0.1", self.server_address[1]), timeout=5).close()
+        socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
         self._thread.join()
         self.server_close()
-        with self._open_lock:
-            for connection in self._open:
-                _shut(connection)
+        self.close_connections()
 
     def _serve(self) -> None:
         while not self.stopping.is_set():
             self.handle_request()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._open_lock:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._open_lock:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is nothing to report."""
         if not self.stopping.is_set():
             super().handle_error(request, client_address)
 
@@ -81,12 +62,6 @@ class _Handler(BaseHTTPRequestHandler):
     @property
     def fake(self) -> Server:
         return cast(Server, self.server)
-
-    def handle(self) -> None:
-        try:
-            super().handle()
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True
 
     def do_GET(self) -> None:
         if self.path.startswith("/bot"):
@@ -107,7 +82,6 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             body = self._read_body()
         except ApiError as error:
-            self.close_connection = True
             self._send(error.answer())
             return
         path, _, query = self.path.partition("?")
@@ -135,7 +109,6 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             body = self._read_body()
         except ApiError as error:
-            self.close_connection = True
             self._send(error.answer())
             return
         path = self.path.partition("?")[0]
@@ -162,28 +135,11 @@ class _Handler(BaseHTTPRequestHandler):
             seen = events[-1].id if events else seen
 
     def _read_body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            return self._read_chunks()
-        length = self.headers.get("Content-Length", "0")
-        if not length.isdecimal():
-            raise ApiError(400, "Bad Request: can't parse Content-Length")
-        if int(length) > BODY_LIMIT:
-            raise ApiError(413, "Request Entity Too Large")
-        return self.rfile.read(int(length))
-
-    def _read_chunks(self) -> bytes:
-        body = bytearray()
-        while True:
-            try:
-                size = int(self.rfile.readline(1024).partition(b";")[0], 16)
-            except ValueError:
-                raise ApiError(400, "Bad Request: can't parse chunk size") from None
-            if len(body) + size > BODY_LIMIT:
-                raise ApiError(413, "Request Entity Too Large")
-            body += self.rfile.read(size)
-            self.rfile.readline(1024)
-            if size == 0:
-                return bytes(body)
+        try:
+            return read_body(self.headers, self.rfile, BODY_LIMIT)
+        except BodyError as error:
+            self.close_connection = True
+            raise ApiError(error.status, _UNREAD[error.status]) from None
 
     def _send(self, answer: Answer) -> None:
         # In one piece: head and body then leave in one segment.
@@ -208,16 +164,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _cut(self) -> None:
         self.close_connection = True
-        _shut(self.connection)
+        shut(self.connection)
 
 
 def _event_bytes(event: Event) -> bytes:
     body = json.dumps(event.body, ensure_ascii=False)
     return f"id: {event.id}\nevent: {event.name}\ndata: {body}\n\n".encode()
-
-
-def _shut(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # Already closed by the other side.
