@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -82,3 +84,11 @@ def test_the_reference_has_every_path_of_the_http_door_and_every_status_that_it_
         assert f"`{method.upper()} {path.replace('{', '<').replace('}', '>')}`" in section("HTTP")
         for status in operation["responses"]:
             assert re.search(rf"^\|.*\b{status}\b.*\|", section("HTTP"), re.MULTILINE), status
+
+
+def test_chalice_guesses_the_policy_that_the_page_shows() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    [shown] = re.findall(r"^\$ .*chalice gen-policy\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    chalice = Path(sys.executable).with_name("chalice")
+    printed = subprocess.check_output([chalice, "gen-policy"], cwd=ROOT / "botte-app", text=True)
+    assert shown.strip() == printed.strip()
