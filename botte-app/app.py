@@ -35,12 +35,8 @@ telegram = Telegram(settings.telegram_api_url, parameters.bot_token)
 relay = Relay(telegram, outbox, parameters, stage=settings.stage)
 if settings.handler:  # while a function starts it has a whole CPU, whatever its memory
     parameters.read_ahead(*settings.parameters)
-is_deployed = "AWS_CHALICE_CLI_MODE" in os.environ and not {"deploy", "package"}.isdisjoint(sys.argv)  # on no Lambda
-if is_deployed and not settings.task_stream_arn.startswith("arn:"):  # Chalice takes any text
-    sys.exit(
-        "TASK_STREAM_ARN has to be the ARN of the task table's stream:\nexport TASK_STREAM_ARN=$(aws dynamodb "
-        f"describe-table --table-name {settings.task_table_name} --query Table.LatestStreamArn --output text)"
-    )
+if "AWS_CHALICE_CLI_MODE" in os.environ:  # on no Lambda
+    settings.require_stream(sys.argv)
 
 
 def deadline(context: Any) -> float:

@@ -44,25 +44,36 @@ def chalice(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
     )
 
 
+HINT = [
+    "TASK_STREAM_ARN has to be the ARN of the task table's stream, or nothing reads it:",
+    "export TASK_STREAM_ARN=$(aws dynamodb describe-table --table-name botte-prod-tasks"
+    " --query Table.LatestStreamArn --output text)",
+]
+
+
 @pytest.mark.parametrize(
-    ("command", "variables"),
+    "variables",
     [
-        pytest.param(["deploy"], {}, id="deploy"),
-        pytest.param(["package", "out"], {}, id="package"),
-        pytest.param(["package", "out"], {"TASK_STREAM_ARN": "None"}, id="as_aws_says_of_a_table_without_a_stream"),
+        pytest.param({}, id="not_set"),
+        pytest.param({"TASK_STREAM_ARN": "None"}, id="as_aws_says_of_a_table_without_a_stream"),
     ],
 )
-def test_without_the_streams_arn_chalice_stops_and_the_line_that_finds_it_is_told(
-    command: list[str], variables: dict[str, str], tmp_path: Path
+def test_without_the_streams_arn_chalice_does_not_deploy_and_the_line_that_finds_it_is_told(
+    variables: dict[str, str],
 ) -> None:
-    done = chalice(command[0], "--stage", "prod", *(str(tmp_path / each) for each in command[1:]), **variables)
+    done = chalice("deploy", "--stage", "prod", **variables)
     assert done.returncode == 1
-    assert done.stderr.splitlines() == [
-        "TASK_STREAM_ARN has to be the ARN of the task table's stream:",
-        "export TASK_STREAM_ARN=$(aws dynamodb describe-table --table-name botte-prod-tasks"
-        " --query Table.LatestStreamArn --output text)",
-    ]
-    assert not list(tmp_path.iterdir())
+    assert done.stderr.splitlines() == HINT
+
+
+def test_without_the_streams_arn_a_package_is_made_that_aws_refuses_and_this_is_told(tmp_path: Path) -> None:
+    done = chalice("package", "--stage", "prod", str(tmp_path))
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == HINT
+    assert (
+        "arn:aws:dynamodb:us-east-1:000000000000:table/botte-prod-tasks/stream/not-deployed"
+        in (tmp_path / "sam.json").read_text()
+    )
 
 
 def functions(package: Path) -> dict[str, dict[str, Any]]:

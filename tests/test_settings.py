@@ -50,7 +50,7 @@ def test_an_empty_environment_gives_the_settings_of_the_stage_dev() -> None:
     assert settings.queue_name is None
     assert settings.telegram_api_url == "https://api.telegram.org"
     assert settings.handler is None
-    assert settings.task_stream_arn == ""
+    assert ":table/botte-dev-tasks/stream/" in settings.task_stream_arn
 
 
 def test_every_setting_can_be_given() -> None:

@@ -1,11 +1,11 @@
-"""What invocations cost, with the prices of tools/ops/costs.py."""
+"""What invocations cost, with the prices of tools/ops/prices.py."""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
 
-from tools.ops.costs import PRICES
+from tools.ops.prices import FREE, HOME, PRICES
 
 
 class Bill(NamedTuple):
@@ -18,7 +18,6 @@ class Bill(NamedTuple):
 
 def bill(memory: int, ms: float, invocations: int) -> Bill:
     """memory: MB. ms: billed of each invocation; that includes its initialisation, if it has one."""
-    price, free = PRICES["Lambda GB-s"]
     gb_seconds = invocations * memory / 1024 * math.ceil(ms) / 1000
-    dollars = gb_seconds * price + invocations * PRICES["Lambda requests"][0]
-    return Bill(round(dollars, 4), round(gb_seconds, 1), round(gb_seconds / free, 4))
+    dollars = gb_seconds * PRICES[HOME]["Lambda GB-s"] + invocations * PRICES[HOME]["Lambda requests"]
+    return Bill(round(dollars, 4), round(gb_seconds, 1), round(gb_seconds / FREE["Lambda GB-s"], 4))
