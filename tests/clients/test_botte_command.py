@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from botte_http_client._cli import _exit_code
-from botte_http_client._message import FIELDS
+from botte_http_client._contract.message import FIELDS
 from botte_http_client._run import KEPT_BYTES, Outcome
-from tests.clients.conftest import OPS_CHAT_ID, SOURCES, arrived, texts_about
+from tests.clients.conftest import OPS_CHAT_ID, arrived, texts_about, the_one
 from tests.clients.servers import Proxy, answer
 from tools.dev.fake_telegram import FakeTelegram
 
@@ -42,18 +42,16 @@ def botte(capfd: pytest.CaptureFixture[str]) -> Botte:
 
 def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
     """Starts the command as a process of its own, without a terminal."""
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0])}
     command = [sys.executable, "-m", "botte_http_client", *arguments]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=environment, start_new_session=True, **{**pipes, **options})
+    return subprocess.Popen(command, start_new_session=True, **{**pipes, **options})
 
 
 def in_shell(line: str) -> tuple[int, str]:
     """Runs a line of bash with the command in it; gives the exit code and stderr."""
     command = f'botte() {{ {sys.executable} -m botte_http_client "$@"; }}; {line}'
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0])}
     options: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace", "timeout": 30}
-    done = subprocess.run(["bash", "-c", command], env=environment, **options)
+    done = subprocess.run(["bash", "-c", command], **options)
     return done.returncode, done.stderr
 
 
@@ -222,15 +220,14 @@ def test_a_pipe_that_does_not_block_is_read_to_its_end(telegram: FakeTelegram) -
             pipe.write(b"x" * 65_536)  # as much as the pipe holds: each one waits for the command to read
     _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, b"")
-    assert telegram.messages[-1]["file_size"] == 3 * 65_536
+    assert the_one(telegram, lambda message: message["text"].startswith("xxx"))["file_size"] == 3 * 65_536
 
 
 @pytest.mark.parametrize("dash", ["", "-"])
 def test_a_long_text_arrives_whole(telegram: FakeTelegram, dash: str) -> None:
     """A long log shows its first lines, and is a file with all of it."""
     assert in_shell(f"seq 1 20000 | botte send {dash}") == (0, "")
-    message = telegram.messages[-1]
-    assert message["text"].startswith("1\n2\n3\n")
+    message = the_one(telegram, lambda message: message["text"].startswith("1\n2\n3\n"))
     assert (message["file_name"], message["file_text"]) == ("message.txt", "\n".join(map(str, range(1, 20_001))))
 
 
@@ -240,7 +237,7 @@ def test_a_text_that_is_too_long_arrives_without_its_middle(telegram: FakeTelegr
     text = "first\n" + f"{line}\n" * (1_000_000 // len(line)) + "last"
     (tmp_path / "log").write_text(text)
     code, err = in_shell(f"set -o pipefail; cat {tmp_path}/log | botte send")
-    shown = telegram.messages[-1]["file_text"]
+    shown = the_one(telegram, lambda message: message["text"].startswith("first\n"))["file_text"]
     beginning, left_out, end = re.split(r"\n… (.*) characters left out …\n", shown)
     assert (code, err.count("\n")) == (0, 1)
     assert err.startswith(f"botte: {left_out} characters in the middle of the text are left out: ")
@@ -255,7 +252,8 @@ def test_what_is_not_shown_takes_no_room(telegram: FakeTelegram, tmp_path: Path)
     """Of a text that fits without its colours, nothing is left out."""
     (tmp_path / "log").write_text("\x1b[31mred\x1b[0m\x00\n" * 30_000)
     assert in_shell(f"botte send <{tmp_path}/log") == (0, "")
-    assert telegram.messages[-1]["file_text"] == "\n".join(["red"] * 30_000)
+    message = the_one(telegram, lambda message: message["text"].startswith("red\n"))
+    assert message["file_text"] == "\n".join(["red"] * 30_000)
 
 
 @pytest.mark.parametrize("redirection", ["<&-", "</dev/null", "- <&-", "- </dev/null"])
@@ -389,9 +387,8 @@ def test_what_takes_long_to_import_is_imported_only_where_it_is_needed(
     arguments: list[str], unneeded: list[str], code: int
 ) -> None:
     script = f"import sys; sys.modules.update(dict.fromkeys({unneeded})); import botte_http_client.__main__"
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0])}
     command = [sys.executable, "-c", script, *arguments]
-    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == code
+    assert subprocess.run(command, capture_output=True, check=False).returncode == code
 
 
 def test_a_person_sees_colours(telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,7 +409,7 @@ def test_run_passes_output_through_and_tells_how_it_ended(botte: Botte, telegram
     assert first.startswith("❌ nightly <1>: exit code 3, 0.")
     assert first.endswith(" s")
     assert sorted(last) == ["err", "out"]
-    message = telegram.messages[-1]
+    message = the_one(telegram, lambda message: "nightly <1>" in message["text"])
     assert message["chat_id"] == OPS_CHAT_ID
     assert [entity["type"] for entity in message["entities"]] == ["bold", "pre"]
 
@@ -422,7 +419,7 @@ def test_run_of_a_silent_command_has_one_line(botte: Botte, telegram: FakeTelegr
     [text] = texts_about(telegram, "true", 1)
     assert text.startswith("✅ true: exit code 0, ")
     assert "\n" not in text
-    assert telegram.messages[-1]["disable_notification"]
+    assert the_one(telegram, lambda message: "true" in message["text"])["disable_notification"]
 
 
 def test_run_has_the_commands_code_also_when_the_notification_fails(
@@ -533,10 +530,7 @@ def test_a_signal_from_the_keyboard_reaches_the_command_once(telegram: FakeTeleg
     run = [sys.executable, "-m", "botte_http_client", "run", "--name", "keyboard", "--", sys.executable, "-c", script]
     in_terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
     command = [sys.executable, "-c", in_terminal, *run]
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0])}
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-    ) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         seen = b""
@@ -553,8 +547,7 @@ def test_a_signal_from_the_keyboard_reaches_the_command_once(telegram: FakeTeleg
 def test_a_hangup_that_nohup_ignores_is_ignored(telegram: FakeTelegram) -> None:
     script = "echo ready; sleep 0.5; echo survived"
     command = ["sh", "-c", f"trap '' HUP; exec {sys.executable} -m botte_http_client run -- sh -c '{script}'"]
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0])}
-    process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     os.killpg(process.pid, signal.SIGHUP)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from botte_dynamodb_client import BotteDynamodbClient, NotFound
-from tests.clients.conftest import CLIENTS, ROOT, SOURCES, arrived, package, readme_blocks, shared_client, texts_about
+from tests.clients.conftest import CLIENTS, ROOT, arrived, package, readme_blocks, shared_client, texts_about
 from tests.clients.servers import Proxy, answer
 from tools.dev.fake_telegram import FakeTelegram
 
@@ -51,7 +51,7 @@ def test_the_examples_of_the_command_work(telegram: FakeTelegram, tmp_path: Path
     command = tmp_path / "botte"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m botte_http_client "$@"\n')
     command.chmod(0o755)
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0]), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     script = "set -e\n" + readme_blocks("http", "sh")[1]
     done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")

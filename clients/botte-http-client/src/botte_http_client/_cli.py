@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Unavailable
-from ._message import PARSE_MODES, InvalidMessage, parse_json
+from ._contract.message import PARSE_MODES, InvalidMessage, parse_json
+from ._shared.client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Unavailable
 from ._standard_input import read_text
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
-from ._client import (
+from ._shared.client import (
     Accepted,
     AuthenticationError,
     BotteError,

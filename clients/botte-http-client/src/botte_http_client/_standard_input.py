@@ -8,7 +8,7 @@ import os
 import select
 from collections.abc import Iterator
 
-from ._message import MAX_BODY_BYTES, clean
+from ._contract.message import MAX_BODY_BYTES, clean
 
 _ROOM_BYTES = MAX_BODY_BYTES - 4 * 1024  # of JSON: a request has other fields as well
 _KEPT_CHARACTERS = 2 * MAX_BODY_BYTES  # what cleaning takes away, such as colours, needs no room
