@@ -53,6 +53,7 @@ class RunningTwin:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "NO_PROXY": "127.0.0.1",
+            "XDG_CONFIG_HOME": "/no/such/folder",
         }
 
     @cache  # noqa: B019 - there is one twin

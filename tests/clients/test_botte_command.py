@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import signal
+import socket
+import stat
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -19,7 +23,7 @@ import pytest
 from botte_http_client._cli import _exit_code
 from botte_http_client._contract.message import FIELDS
 from botte_http_client._run import KEPT_BYTES, Outcome
-from tests.clients.conftest import OPS_CHAT_ID, arrived, texts_about, the_one
+from tests.clients.conftest import OPS_CHAT_ID, RunningTwin, arrived, texts_about, the_one
 from tests.clients.servers import Proxy, answer
 from tools.dev.fake_telegram import FakeTelegram
 
@@ -115,13 +119,17 @@ def test_what_is_accepted_can_be_asked_for(botte: Botte, telegram: FakeTelegram)
         (["send", "x"], {"BOTTE_URL": "http://127.0.0.1:1"}, 1, "Send it again later, with the id"),
         (["send"], {}, 2, "text: has nothing to show"),
         (["send", "x", "--html", "--markdown"], {}, 2, "give one of"),
+        (["send", "x", "--html", "--pre"], {}, 2, "give one of"),
+        (["send", "--pre", " "], {}, 2, "text: has nothing to show"),
         (["send", "x", "--reply-markup", "{"], {}, 2, "is not JSON"),
         (["send", "x", "--nonsense"], {}, 2, "--nonsense"),
         (["nonsense"], {}, 2, "nonsense"),
         (["send", "x", "--chat", "nowhere"], {}, 2, "chat: unknown chat"),
         (["send", "x"], {"BOTTE_TOKEN": "wrong"}, 3, "BOTTE_TOKEN"),
         (["send", "x"], {"BOTTE_TOKEN": ""}, 3, "BOTTE_TOKEN"),
-        (["send", "x"], {"BOTTE_URL": ""}, 4, "BOTTE_URL"),
+        (["send", "x"], {"BOTTE_URL": ""}, 4, "BOTTE_URL is missing: set it, or let botte configure write it to /"),
+        (["send", "x"], {"BOTTE_URL": "", "BOTTE_CONFIG": "/no/such/file"}, 4, "/no/such/file, and there is no such"),
+        (["send", "x"], {"BOTTE_URL": "", "BOTTE_CONFIG": "/"}, 3, "/ cannot be read: Is a directory"),
         (["status", "nothing"], {}, 4, "no message is kept"),
         (["status", ""], {}, 2, "id: must be"),
     ],
@@ -146,6 +154,37 @@ def test_a_refusal_has_an_exit_code(botte: Botte, telegram: FakeTelegram) -> Non
     telegram.set_fault({"kind": "forbidden"})
     code, _, err = botte("send", "x")
     assert (code, "bot was blocked by the user" in err) == (5, True)
+
+
+@pytest.mark.parametrize("arguments", [["send", "x"], ["status", "x"], ["run", "true"]])
+def test_an_address_with_too_much_at_its_end_is_told_by_its_variable(
+    botte: Botte, twin: RunningTwin, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("BOTTE_URL", f"{twin.http_url}/message")
+    code, _, err = botte(*arguments)
+    assert code == (0 if arguments[0] == "run" else 4)
+    assert "leave out /message at the end of the address (BOTTE_URL)" in err
+    assert "base_url" not in err
+
+
+def test_what_is_preformatted_arrives_as_it_is(botte: Botte, telegram: FakeTelegram) -> None:
+    """In letters of one width, whatever looks like markup in it."""
+    text = 'Use%   <b> & "quoted"\n 50%   *_`\\'
+    assert botte("send", "--pre", text)[0] == 0
+    assert arrived(telegram, text)[0]["entities"] == [{"type": "pre", "offset": 0, "length": len(text)}]
+    assert in_shell("printf 'piped\n\033[31m<red>\033[0m\n' | botte send --pre") == (0, "")
+    assert [entity["type"] for entity in arrived(telegram, "piped\n<red>")[0]["entities"]] == ["pre"]
+    assert botte("send", "--pre", "--photo", "https://example.com/x.png")[0] == 0
+    assert the_one(telegram, lambda message: message["method"] == "sendPhoto")["entities"] == []
+
+
+def test_what_is_preformatted_and_long_keeps_both_its_ends(telegram: FakeTelegram) -> None:
+    """Escaping takes room as well, and the file has the characters themselves."""
+    code, err = in_shell("seq -f '<&%g>' 1 50000 | botte send --pre")
+    assert (code, "are left out" in err) == (0, True)
+    shown = the_one(telegram, lambda message: message["text"].startswith("<&1>\n"))["file_text"]
+    assert shown.startswith("<&1>\n<&2>\n")
+    assert shown.endswith("\n<&49999>\n<&50000>")
 
 
 def test_the_address_may_be_an_option(botte: Botte, http_proxy: Proxy, telegram: FakeTelegram) -> None:
@@ -352,11 +391,11 @@ def test_a_command_runs_also_without_standard_output_and_error(telegram: FakeTel
     assert lines[1:] == ["out 1", "err 1", "out 2", "err 2", "out 3", "err 3"]
 
 
-@pytest.mark.parametrize("command", [[], ["send"], ["run"], ["status"]])
+@pytest.mark.parametrize("command", [[], ["send"], ["run"], ["status"], ["configure"]])
 def test_help_is_there(botte: Botte, command: list[str]) -> None:
     code, out, _ = botte(*command, "--help")
     assert code == 0
-    if command != ["status"]:
+    if command not in (["status"], ["configure"]):
         assert "Examples:\n  botte send" in out or "Examples:\n    botte" in out
     assert "Exit codes" in out or command
 
@@ -386,7 +425,8 @@ def test_shells_can_complete_it(monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
 def test_what_takes_long_to_import_is_imported_only_where_it_is_needed(
     arguments: list[str], unneeded: list[str], code: int
 ) -> None:
-    script = f"import sys; sys.modules.update(dict.fromkeys({unneeded})); import botte_http_client.__main__"
+    script = f"import sys; sys.modules.update(dict.fromkeys({unneeded}))\n"
+    script += "from botte_http_client.__main__ import main; main()"
     command = [sys.executable, "-c", script, *arguments]
     assert subprocess.run(command, capture_output=True, check=False).returncode == code
 
@@ -406,7 +446,7 @@ def test_run_passes_output_through_and_tells_how_it_ended(botte: Botte, telegram
     assert botte("run", "--chat", "ops", "--name", "nightly <1>", "--", "sh", "-c", script) == (3, "out\n", "err\n")
     [text] = texts_about(telegram, "nightly <1>", 1)
     first, *last = text.splitlines()
-    assert first.startswith("❌ nightly <1>: exit code 3, 0.")
+    assert first.startswith(f"❌ nightly <1> on {socket.gethostname()}: exit code 3, 0.")
     assert first.endswith(" s")
     assert sorted(last) == ["err", "out"]
     message = the_one(telegram, lambda message: "nightly <1>" in message["text"])
@@ -417,9 +457,29 @@ def test_run_passes_output_through_and_tells_how_it_ended(botte: Botte, telegram
 def test_run_of_a_silent_command_has_one_line(botte: Botte, telegram: FakeTelegram) -> None:
     assert botte("run", "--silent", "true") == (0, "", "")
     [text] = texts_about(telegram, "true", 1)
-    assert text.startswith("✅ true: exit code 0, ")
+    assert text.startswith(f"✅ true on {socket.gethostname()}: exit code 0, ")
     assert "\n" not in text
     assert the_one(telegram, lambda message: "true" in message["text"])["disable_notification"]
+
+
+def test_run_on_failure_tells_nothing_of_a_success(botte: Botte, http_proxy: Proxy, telegram: FakeTelegram) -> None:
+    given = ("--url", http_proxy.url, "run", "--on-failure", "--name", "cron job", "--")
+    assert botte(*given, "sh", "-c", "echo fine") == (0, "fine\n", "")
+    assert http_proxy.requests == []
+    assert botte(*given, "sh", "-c", "echo bad; exit 3") == (3, "bad\n", "")
+    [text] = texts_about(telegram, "cron job", 1)
+    assert "exit code 3" in text
+
+
+def test_run_says_before_the_command_that_nobody_will_be_told(
+    botte: Botte, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the command then succeeds, so that a job is not found unwatched on the day when it fails."""
+    monkeypatch.setenv("BOTTE_TOKEN", "")
+    _, _, err = botte("run", "--on-failure", "--", "sh", "-c", "echo from the command >&2")
+    first, second = err.splitlines()
+    assert first.startswith("botte: no notification will be sent: BOTTE_TOKEN is missing: ")
+    assert second == "from the command"
 
 
 def test_run_has_the_commands_code_also_when_the_notification_fails(
@@ -430,7 +490,7 @@ def test_run_has_the_commands_code_also_when_the_notification_fails(
         http_proxy.follow(*[fault] if fault else [])
         code, out, err = botte("run", "--", "sh", "-c", "echo out; exit 7")
         assert (code, out, err.count("\n")) == (7, "out\n", 1)
-        assert err.startswith("botte: the notification was not sent: ")
+        assert err.startswith(("botte: the notification was not sent: ", "botte: no notification will be sent: "))
 
 
 @pytest.mark.parametrize(
@@ -581,6 +641,100 @@ def test_the_last_lines_are_shown_as_a_terminal_shows_them(output: bytes, shown:
     [(0.04, "0.0 s"), (59.9, "59.9 s"), (61, "1 min 1 s"), (3600, "1 h 0 min"), (90_061, "25 h 1 min")],
 )
 def test_durations_are_for_people(seconds: float, shown: str) -> None:
-    from botte_http_client._cli import _duration
+    from botte_http_client._report import _duration
 
     assert _duration(seconds) == shown
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the file of the command is to be. The environment has nothing that the command looks for."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "of the user"))
+    for name in ("BOTTE_URL", "BOTTE_TOKEN"):
+        monkeypatch.delenv(name)
+    return tmp_path / "of the user" / "botte" / "config"
+
+
+def write(config: Path, text: str, mode: int = 0o600) -> None:
+    config.parent.mkdir(parents=True)
+    config.write_text(text)
+    config.chmod(mode)
+
+
+def test_what_configure_writes_is_for_its_owner_and_all_that_the_other_commands_need(
+    botte: Botte, twin: RunningTwin, config: Path, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line in a crontab runs without a variable."""
+    write(config, "", mode=0o644)
+    monkeypatch.setenv("BOTTE_TOKEN", "local-token")
+    assert botte("--url", twin.http_url, "configure") == (0, f"{config} is written; now: botte send Hello\n", "")
+    assert [path.name for path in config.parent.iterdir()] == ["config"]
+    assert stat.S_IMODE(config.stat().st_mode) == 0o600
+    bare = f"env -i PATH=$PATH XDG_CONFIG_HOME='{config.parents[1]}' {sys.executable} -m botte_http_client"
+    assert in_shell(f"{bare} send --id of-the-file 'of the file' && {bare} run --name cron -- true") == (0, "")
+    arrived(telegram, "of the file")
+    assert texts_about(telegram, "cron", 1)
+    monkeypatch.delenv("BOTTE_TOKEN")
+    assert botte("status", "of-the-file")[0] == 0
+
+
+def test_configure_asks_for_what_it_does_not_know_and_shows_no_token(twin: RunningTwin, config: Path) -> None:
+    keyboard, terminal = os.openpty()
+    process = start("configure", stdin=terminal, stdout=terminal, stderr=terminal, preexec_fn=own(terminal))
+    os.close(terminal)
+    seen = b""
+    for asked, answered in ((b"Address of Botte: ", twin.http_url), (b"API token: ", "local-token")):
+        while not seen.endswith(asked):
+            seen += os.read(keyboard, 1024)
+        os.write(keyboard, f"{answered}\n".encode())
+    assert process.wait(30) == 0
+    assert b"local-token" not in seen + os.read(keyboard, 1024)
+    os.close(keyboard)
+    assert config.read_text() == f"BOTTE_URL={twin.http_url}\nBOTTE_TOKEN=local-token\n"
+
+
+def own(terminal: int) -> Callable[[], None]:
+    """Makes it the terminal of the process that runs this, which then asks there."""
+
+    def take() -> None:
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+    return take
+
+
+def test_configure_writes_nothing_that_cannot_work(botte: Botte, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOTTE_TOKEN", "two words")
+    assert botte("--url", "https://example.com", "configure")[0] == 3
+    monkeypatch.setenv("BOTTE_TOKEN", "local-token")
+    assert botte("--url", "example.com", "configure")[0] == 4
+    assert not config.exists()
+
+
+def test_the_file_may_be_written_by_hand_and_the_environment_goes_before_it(
+    botte: Botte, twin: RunningTwin, config: Path, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(config, f"# Botte\n\nexport BOTTE_URL='{twin.http_url}'\n  BOTTE_TOKEN = wrong\n".replace(" = ", "="))
+    assert botte("send", "x")[0] == 3
+    monkeypatch.setenv("BOTTE_TOKEN", "local-token")
+    assert botte("send", "by hand")[0] == 0
+    arrived(telegram, "by hand")
+    monkeypatch.setenv("BOTTE_CONFIG", str(config.rename(config.with_name("elsewhere"))))
+    assert botte("send", "elsewhere")[0] == 0
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_file_that_others_may_read_is_refused(
+    botte: Botte, twin: RunningTwin, config: Path, telegram: FakeTelegram, mode: int
+) -> None:
+    write(config, f"BOTTE_URL={twin.http_url}\nBOTTE_TOKEN=local-token\n", mode)
+    said = f"others may read {config}, which has the API token: chmod 600 {config}\n"
+    assert botte("send", "x") == (3, "", f"botte: {said}")
+    assert botte("run", "--", "sh", "-c", "exit 7") == (7, "", f"botte: no notification will be sent: {said}")
+    assert not telegram.messages
+
+
+@pytest.mark.parametrize("line", ["BOTTE_TOKN=local-secret", "local-secret", "\xff"])
+def test_a_line_that_is_none_is_told_by_its_number(botte: Botte, config: Path, line: str) -> None:
+    write(config, f"BOTTE_URL=http://127.0.0.1:1\n{line}\n")
+    said = f"botte: {config}, line 2: must be BOTTE_URL=... or BOTTE_TOKEN=...\n"
+    assert botte("send", "x") == (4, "", said)

@@ -162,13 +162,15 @@ def test_the_installed_command_runs_another(
     script = "botte run -- sh -c 'echo hi; exit 3'; echo $?"
     assert environment.run(["sh", "-c", script], **twin.environment) == "hi\n3\n"
     [text] = texts_about(telegram, "hi", 1)
-    assert re.fullmatch(r"❌ sh: exit code 3, \d\.\d s\nhi", text)
+    assert re.fullmatch(r"❌ sh on \S+: exit code 3, \d\.\d s\nhi", text)
 
 
 def test_the_library_needs_requests_alone_and_the_command_says_what_else_it_needs(
-    environments: Environments,
+    repository: Repository, tmp_path: Path
 ) -> None:
-    environment = environments["http",]
+    environment = Environment(tmp_path / "venv")
+    environment.run(["sh", "-c", readme_blocks("http", "sh")[2]], BOTTE_REPOSITORY=repository.url)
+    assert environment.run(["botte", "--version"]) == "botte, version 0.1.0\n"
     installed = json.loads(environment.run(["python", "-I", "-c", ASK]))["botte_http_client"]
     assert sorted(installed) == ['click>=8.1; extra == "cli"', "requests>=2.28", 'rich>=12; extra == "cli"']
     without = (

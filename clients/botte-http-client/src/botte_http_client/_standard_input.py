@@ -6,7 +6,7 @@ import codecs
 import json
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ._contract.message import MAX_BODY_BYTES, clean
 
@@ -15,9 +15,10 @@ _KEPT_CHARACTERS = 2 * MAX_BODY_BYTES  # what cleaning takes away, such as colou
 _CHUNK_BYTES = 64 * 1024
 
 
-def read_text() -> tuple[str, int]:
+def read_text(written: Callable[[str], str]) -> tuple[str, int]:
     """The text, and how many characters of its middle are left out because a message has no room for them.
 
+    written: how a text stands in the message, for what its markup takes of the room.
     It is read to its end, however long that takes: a pipe that is closed before would end the command that writes.
     What is not UTF-8 becomes U+FFFD. Raises OSError.
     """
@@ -26,7 +27,7 @@ def read_text() -> tuple[str, int]:
         text += piece
         if (more := len(text) - _KEPT_CHARACTERS) > 0:
             text, left_out = _without_middle(text, more), left_out + more
-    while (size := _size(text)) > _ROOM_BYTES:
+    while (size := _size(written(text))) > _ROOM_BYTES:
         more = len(text) - len(text) * _ROOM_BYTES // size
         text, left_out = _without_middle(text, more), left_out + more
     if left_out:
