@@ -431,6 +431,15 @@ def test_what_takes_long_to_import_is_imported_only_where_it_is_needed(
     assert subprocess.run(command, capture_output=True, check=False).returncode == code
 
 
+def test_a_person_without_rich_sees_no_colours(telegram: FakeTelegram) -> None:
+    script = "import sys; sys.modules['rich'] = None; from botte_http_client.__main__ import main; main()"
+    screen, terminal = os.openpty()
+    assert subprocess.run([sys.executable, "-c", script, "send", "plain"], stdout=terminal, timeout=30).returncode == 0
+    assert os.read(screen, 1024).startswith(b"Delivered as message ")
+    os.close(screen)
+    os.close(terminal)
+
+
 def test_a_person_sees_colours(telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     screen, terminal = os.openpty()
@@ -702,6 +711,13 @@ def own(terminal: int) -> Callable[[], None]:
     return take
 
 
+def test_configure_says_where_it_cannot_write(botte: Botte, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOTTE_TOKEN", "local-token")
+    config.mkdir(parents=True)
+    code, _, err = botte("--url", "https://example.com", "configure")
+    assert (code, err) == (1, f"botte: Could not open file '{config}': Is a directory\n")
+
+
 def test_configure_writes_nothing_that_cannot_work(botte: Botte, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOTTE_TOKEN", "two words")
     assert botte("--url", "https://example.com", "configure")[0] == 3
@@ -727,7 +743,7 @@ def test_a_file_that_others_may_read_is_refused(
     botte: Botte, twin: RunningTwin, config: Path, telegram: FakeTelegram, mode: int
 ) -> None:
     write(config, f"BOTTE_URL={twin.http_url}\nBOTTE_TOKEN=local-token\n", mode)
-    said = f"others may read {config}, which has the API token: chmod 600 {config}\n"
+    said = f"others may read or write {config}, which has the API token: chmod 600 {config}\n"
     assert botte("send", "x") == (3, "", f"botte: {said}")
     assert botte("run", "--", "sh", "-c", "exit 7") == (7, "", f"botte: no notification will be sent: {said}")
     assert not telegram.messages

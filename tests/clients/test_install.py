@@ -178,7 +178,7 @@ def test_the_library_needs_requests_alone_and_the_command_says_what_else_it_need
     )
     with pytest.raises(AssertionError) as caught:
         environment.run(["python", "-c", without])
-    said = "botte: the command needs click and rich: install botte-http-client[cli], or both with pip\n"
+    said = "botte: the command needs what botte-http-client[cli] brings: pip install click rich\n"
     assert str(caught.value).startswith(said)
 
 

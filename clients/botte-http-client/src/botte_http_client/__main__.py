@@ -9,7 +9,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise
-        sys.exit("botte: the command needs click and rich: install botte-http-client[cli], or both with pip")
+        sys.exit("botte: the command needs what botte-http-client[cli] brings: pip install click rich")
     main()
 
 

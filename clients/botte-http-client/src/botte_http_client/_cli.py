@@ -287,7 +287,10 @@ def configure(url: str | None, /) -> None:
     url = url or click.prompt("Address of Botte")
     token = os.environ.get("BOTTE_TOKEN") or click.prompt("API token", hide_input=True)
     BotteHttpClient(url, token).close()  # it refuses what cannot be an address or a token
-    write_settings(url, token)
+    try:
+        write_settings(url, token)
+    except OSError as error:
+        raise click.FileError(settings_file(), error.strerror) from None
     click.echo(f"{settings_file()} is written; now: botte send Hello")
 
 
@@ -316,13 +319,18 @@ def _show(result: Delivered | Accepted, as_json: bool) -> None:
 
 def _print(styled: tuple[str, str], plain: str) -> None:
     """Prints a line, in colours where a person reads it."""
-    if not os.isatty(1):
-        click.echo(styled[0] + plain)
-        return
+    line = styled[0] + plain
+    if os.isatty(1):
+        with suppress(ModuleNotFoundError):  # without the extra, click may be there and rich not
+            line = _in_colours(styled, plain)
+    click.echo(line)
+
+
+def _in_colours(styled: tuple[str, str], plain: str) -> str:
     from rich.console import Console
     from rich.text import Text
 
     console = Console(soft_wrap=True)
     with console.capture() as captured:  # to print it itself, it would exit where nobody reads
-        console.print(Text.assemble(styled, plain))
-    click.echo(captured.get(), nl=False)
+        console.print(Text.assemble(styled, plain), end="")
+    return captured.get()

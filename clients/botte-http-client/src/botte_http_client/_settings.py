@@ -6,6 +6,7 @@ The file has lines as a shell has them, ``BOTTE_URL=...`` and ``BOTTE_TOKEN=...`
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from ._shared.client import AuthenticationError, NotFound
 
@@ -34,15 +35,13 @@ def settings_file() -> str:
 
 
 def write_settings(url: str, token: str) -> None:
-    """Writes the file, in place of the one that is there. Raises OSError."""
-    from tempfile import NamedTemporaryFile  # what it makes is for its owner only
-
+    """Writes a new file, in place of the one that is there, which others may have open. Raises OSError."""
     path = settings_file()
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    with NamedTemporaryFile("w", dir=folder, delete=False) as file:
+    os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
+    with suppress(FileNotFoundError):
+        os.remove(path)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(f"BOTTE_URL={url}\nBOTTE_TOKEN={token}\n")
-    os.replace(file.name, path)
 
 
 def _read_file() -> dict[str, str]:
@@ -51,7 +50,7 @@ def _read_file() -> dict[str, str]:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & _OTHERS:
-                raise AuthenticationError(f"others may read {path}, which has the API token: chmod 600 {path}")
+                raise AuthenticationError(f"others may read or write {path}, which has the API token: chmod 600 {path}")
             lines = [line.strip().removeprefix("export ") for line in file]
     except FileNotFoundError:
         if "BOTTE_CONFIG" in os.environ:
