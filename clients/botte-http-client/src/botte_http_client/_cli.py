@@ -278,9 +278,10 @@ def run_command(
 @botte.command()
 @click.pass_obj
 def configure(url: str | None, /) -> None:
-    """Writes the address and the API token to a file that only you may read.
+    """Keeps the address and the API token in a file.
 
-    They are those of --url or BOTTE_URL, and of BOTTE_TOKEN, or asked for. The other commands then need no environment.
+    They are those of --url or BOTTE_URL, and of BOTTE_TOKEN, or asked for. Only you may read
+    the file, ~/.config/botte/config or what BOTTE_CONFIG names. The other commands then need no environment.
     """
     from ._http import BotteHttpClient
 
