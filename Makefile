@@ -51,8 +51,8 @@ footprint: bootstrap ## Count sizes, modules, calls and costs; the imports of a 
 lint: bootstrap ## Check style, format and types
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/mypy --strict botte-app tools benchmarks tests clients/*/src/*
-	.venv/bin/python tools/sync_contract.py --check
+	.venv/bin/mypy --strict botte-app tools benchmarks tests
+	.venv/bin/mypy --strict -p botte_http_client -p botte_lambda_client -p botte_dynamodb_client -p botte_sqs_client
 
 format: bootstrap ## Put all code into the project's format
 	.venv/bin/ruff check --fix
@@ -99,7 +99,7 @@ lock: bootstrap ## Pin what the requirements-*.in want, as requirements-*.txt; t
 	echo urllib3 | $(LOCK) $(ARGS) - -c requirements-dev.txt -o botte-app/requirements.txt
 
 clean: ## Remove .venv, caches and build results
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis build dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis build dist clients/*/build clients/*/src/*.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 bootstrap:

@@ -2,10 +2,12 @@
 
     python3 tools/bootstrap.py [run|aws|dev]
 
-`dev`, the whole, holds the other two. Any Python from 2.7 on can read this file, so that an old one gets a clear line
-instead of a SyntaxError. From 3.10 on it runs; an older one looks for a newer one on the PATH and hands over to it.
+`dev`, the whole, holds the other two, and the clients of this checkout. Any Python from 2.7 on can read this file, so
+that an old one gets a clear line instead of a SyntaxError. From 3.10 on it runs; an older one looks for a newer one on
+the PATH and hands over to it.
 """
 
+import glob
 import hashlib
 import os
 import re
@@ -21,6 +23,8 @@ VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, "botte-installed")  # what was installed, when all of it was
 UNFINISHED = os.path.join(VENV, "botte-unfinished")  # there while an installation runs, or after one that broke off
+
+PIP_INSTALL = [PYTHON, "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"]
 
 # What each set is for, which sets it holds, and how long it takes on two cores.
 SETS = {
@@ -93,8 +97,33 @@ def _stamp_line(wanted):
     # type: (str) -> str
     """The set, its requirements, and the Python that .venv was made with."""
     with open(_requirements(wanted), "rb") as requirements:
-        digest = hashlib.sha256(requirements.read()).hexdigest()
-    return wanted + " " + digest + " Python " + (_venv_version() or "unknown")
+        digest = hashlib.sha256(requirements.read())
+    if wanted == "dev":
+        digest.update(_clients_layout().encode("utf-8"))
+    return wanted + " " + digest.hexdigest() + " Python " + (_venv_version() or "unknown")
+
+
+def _clients():
+    # type: () -> list[str]
+    """The folders of the clients."""
+    return sorted(os.path.dirname(path) for path in glob.glob(os.path.join(ROOT, "clients", "*", "pyproject.toml")))
+
+
+def _clients_layout():
+    # type: () -> str
+    """What the installed clients follow only when they are installed again: where they are, and which files they have.
+
+    Changes within a file they follow by themselves.
+    """
+    texts = []
+    for client in _clients():
+        with open(os.path.join(client, "pyproject.toml")) as pyproject:
+            texts.append(pyproject.read())
+    for packages in ("clients", os.path.join("botte-app", "chalicelib", "contract")):
+        for folder, folders, names in os.walk(os.path.join(ROOT, packages)):
+            folders[:] = [name for name in folders if name not in ("build", "__pycache__")]
+            texts.extend(os.path.join(folder, name) for name in names if name.endswith(".py"))
+    return "\n".join(sorted(texts))
 
 
 def _requirements(wanted):
@@ -138,6 +167,8 @@ def _install(wanted):
         open(UNFINISHED, "w").close()
         problem = ""
     problem = problem or _pip_install(_requirements(wanted))
+    if wanted == "dev":
+        problem = problem or _install_clients()
     if problem:
         return _fail(problem)
     if wanted == "dev":
@@ -195,16 +226,33 @@ def _renew_pip(requirements):
 def _pip_install(requirements):
     # type: (str) -> str
     """Installs a file of requirements that names all there is to install. Returns what went wrong, in one line."""
-    command = [PYTHON, "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"]
-    command.extend(["--no-deps", "--require-hashes", "--no-compile", "--requirement", requirements])
+    command = list(PIP_INSTALL)
+    command.extend(["--progress-bar=off", "--require-hashes", "--no-compile", "--requirement", requirements])
     with open(requirements) as lines:
         progress = _Progress(len(re.findall("^[A-Za-z0-9]", lines.read(), re.MULTILINE)))
     installed, output = _run(command, progress)
     progress.end()
     if installed:
         return ""
-    name = os.path.basename(requirements)
-    return "Installing " + name + " failed, the next run tries again: " + _last_lines(output)
+    return _failed(os.path.basename(requirements), output)
+
+
+def _install_clients():
+    # type: () -> str
+    """Installs the clients so that they follow their sources, also for mypy. Returns what went wrong, in one line."""
+    if not _clients():  # a copy of this checkout without them
+        return ""
+    command = list(PIP_INSTALL)
+    command.extend(["--no-build-isolation", "--config-settings=editable_mode=strict"])
+    for client in _clients():
+        command.extend(["--editable", client])
+    installed, output = _run(command)
+    return "" if installed else _failed("the clients", output)
+
+
+def _failed(what, output):
+    # type: (str, str) -> str
+    return "Installing " + what + " failed, the next run tries again: " + _last_lines(output)
 
 
 class _Progress:

@@ -18,7 +18,7 @@ from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "benchmarks-cli"
 _REQUIREMENTS = ROOT / "benchmarks" / "requirements-cli.txt"
-_CLIENT = ROOT / "clients" / "botte-http-client"
+_SOURCES = ("clients", "botte-app/chalicelib/contract")  # of the client, which holds the contract
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,10 @@ def install() -> ssl.SSLContext:
         print("Installing into build/benchmarks-cli, this takes a minute or two ...", file=sys.stderr)
         shutil.rmtree(FOLDER, ignore_errors=True)
         # Setuptools leaves its build in the source.
-        source = shutil.copytree(_CLIENT, FOLDER / "source", ignore=shutil.ignore_patterns("build", "*.egg-info"))
-        for name, requirement in (("botte", str(source)), ("apprise",) * 2, ("telegram-send",) * 2, ("trustme",) * 2):
+        for part in _SOURCES:
+            shutil.copytree(ROOT / part, FOLDER / "source" / part, ignore=shutil.ignore_patterns("build", "*.egg-info"))
+        client = f"{FOLDER}/source/clients/botte-http-client[cli]"
+        for name, requirement in (("botte", client), ("apprise",) * 2, ("telegram-send",) * 2, ("trustme",) * 2):
             _install(name, requirement)
         _certify()
         stamp.write_text(wanted)
@@ -113,6 +115,7 @@ def _certify() -> None:
 
 def _digest() -> str:
     found = hashlib.sha256(f"{sys.version} {ROOT}".encode())
-    for path in (_REQUIREMENTS, _CLIENT / "pyproject.toml", *sorted((_CLIENT / "src").rglob("*.py"))):
+    files = [path for part in _SOURCES for pattern in ("*.py", "*.toml") for path in (ROOT / part).rglob(pattern)]
+    for path in (_REQUIREMENTS, *sorted(path for path in files if "build" not in path.relative_to(ROOT).parts)):
         found.update(path.read_bytes())
     return found.hexdigest()

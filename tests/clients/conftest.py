@@ -1,4 +1,4 @@
-"""The clients, from their source, against the twin in another process, which sends to a fake Telegram in this one."""
+"""The installed clients, against the twin in another process, which sends to a fake Telegram in this one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -18,15 +18,11 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.clients.servers import Proxy
 from tools.dev.fake_telegram import TWIN_CHAT_ID, FakeTelegram
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = ("http", "lambda", "dynamodb", "sqs")
-SOURCES = [ROOT / f"clients/botte-{name}-client/src" for name in CLIENTS]
-sys.path[:0] = [str(source) for source in SOURCES if str(source) not in sys.path]
-
-from tests.clients.servers import Proxy  # noqa: E402 - as the tests, it needs nothing of the clients
-
 OPS_CHAT_ID = -1001234567890
 TOKEN = "local-token"
 
@@ -57,6 +53,7 @@ class RunningTwin:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "NO_PROXY": "127.0.0.1",
+            "XDG_CONFIG_HOME": "/no/such/folder",
         }
 
     @cache  # noqa: B019 - there is one twin
@@ -166,6 +163,13 @@ def arrived(telegram: FakeTelegram, text: str, times: int = 1) -> list[dict[str,
     found = of(telegram.messages)
     assert len(found) == times
     return found
+
+
+def the_one(telegram: FakeTelegram, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The one message that fits, when it is there; others of an earlier test may come as late."""
+    assert telegram.wait_for(lambda messages: any(map(fits, messages)), 20), telegram.messages
+    [message] = filter(fits, telegram.messages)
+    return message
 
 
 def texts_about(telegram: FakeTelegram, word: str, count: int) -> list[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import signal
+import socket
+import stat
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -17,9 +21,9 @@ from typing import Any
 import pytest
 
 from botte_http_client._cli import _exit_code
-from botte_http_client._message import FIELDS
+from botte_http_client._contract.message import FIELDS
 from botte_http_client._run import KEPT_BYTES, Outcome
-from tests.clients.conftest import OPS_CHAT_ID, SOURCES, arrived, texts_about
+from tests.clients.conftest import OPS_CHAT_ID, RunningTwin, arrived, texts_about, the_one
 from tests.clients.servers import Proxy, answer
 from tools.dev.fake_telegram import FakeTelegram
 
@@ -42,18 +46,16 @@ def botte(capfd: pytest.CaptureFixture[str]) -> Botte:
 
 def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
     """Starts the command as a process of its own, without a terminal."""
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0])}
     command = [sys.executable, "-m", "botte_http_client", *arguments]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=environment, start_new_session=True, **{**pipes, **options})
+    return subprocess.Popen(command, start_new_session=True, **{**pipes, **options})
 
 
 def in_shell(line: str) -> tuple[int, str]:
     """Runs a line of bash with the command in it; gives the exit code and stderr."""
     command = f'botte() {{ {sys.executable} -m botte_http_client "$@"; }}; {line}'
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0])}
     options: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace", "timeout": 30}
-    done = subprocess.run(["bash", "-c", command], env=environment, **options)
+    done = subprocess.run(["bash", "-c", command], **options)
     return done.returncode, done.stderr
 
 
@@ -117,13 +119,17 @@ def test_what_is_accepted_can_be_asked_for(botte: Botte, telegram: FakeTelegram)
         (["send", "x"], {"BOTTE_URL": "http://127.0.0.1:1"}, 1, "Send it again later, with the id"),
         (["send"], {}, 2, "text: has nothing to show"),
         (["send", "x", "--html", "--markdown"], {}, 2, "give one of"),
+        (["send", "x", "--html", "--pre"], {}, 2, "give one of"),
+        (["send", "--pre", " "], {}, 2, "text: has nothing to show"),
         (["send", "x", "--reply-markup", "{"], {}, 2, "is not JSON"),
         (["send", "x", "--nonsense"], {}, 2, "--nonsense"),
         (["nonsense"], {}, 2, "nonsense"),
         (["send", "x", "--chat", "nowhere"], {}, 2, "chat: unknown chat"),
         (["send", "x"], {"BOTTE_TOKEN": "wrong"}, 3, "BOTTE_TOKEN"),
         (["send", "x"], {"BOTTE_TOKEN": ""}, 3, "BOTTE_TOKEN"),
-        (["send", "x"], {"BOTTE_URL": ""}, 4, "BOTTE_URL"),
+        (["send", "x"], {"BOTTE_URL": ""}, 4, "BOTTE_URL is missing: set it, or let botte configure write it to /"),
+        (["send", "x"], {"BOTTE_URL": "", "BOTTE_CONFIG": "/no/such/file"}, 4, "/no/such/file, and there is no such"),
+        (["send", "x"], {"BOTTE_URL": "", "BOTTE_CONFIG": "/"}, 3, "/ cannot be read: Is a directory"),
         (["status", "nothing"], {}, 4, "no message is kept"),
         (["status", ""], {}, 2, "id: must be"),
     ],
@@ -148,6 +154,37 @@ def test_a_refusal_has_an_exit_code(botte: Botte, telegram: FakeTelegram) -> Non
     telegram.set_fault({"kind": "forbidden"})
     code, _, err = botte("send", "x")
     assert (code, "bot was blocked by the user" in err) == (5, True)
+
+
+@pytest.mark.parametrize("arguments", [["send", "x"], ["status", "x"], ["run", "true"]])
+def test_an_address_with_too_much_at_its_end_is_told_by_its_variable(
+    botte: Botte, twin: RunningTwin, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("BOTTE_URL", f"{twin.http_url}/message")
+    code, _, err = botte(*arguments)
+    assert code == (0 if arguments[0] == "run" else 4)
+    assert "leave out /message at the end of the address (BOTTE_URL)" in err
+    assert "base_url" not in err
+
+
+def test_what_is_preformatted_arrives_as_it_is(botte: Botte, telegram: FakeTelegram) -> None:
+    """In letters of one width, whatever looks like markup in it."""
+    text = 'Use%   <b> & "quoted"\n 50%   *_`\\'
+    assert botte("send", "--pre", text)[0] == 0
+    assert arrived(telegram, text)[0]["entities"] == [{"type": "pre", "offset": 0, "length": len(text)}]
+    assert in_shell("printf 'piped\n\033[31m<red>\033[0m\n' | botte send --pre") == (0, "")
+    assert [entity["type"] for entity in arrived(telegram, "piped\n<red>")[0]["entities"]] == ["pre"]
+    assert botte("send", "--pre", "--photo", "https://example.com/x.png")[0] == 0
+    assert the_one(telegram, lambda message: message["method"] == "sendPhoto")["entities"] == []
+
+
+def test_what_is_preformatted_and_long_keeps_both_its_ends(telegram: FakeTelegram) -> None:
+    """Escaping takes room as well, and the file has the characters themselves."""
+    code, err = in_shell("seq -f '<&%g>' 1 50000 | botte send --pre")
+    assert (code, "are left out" in err) == (0, True)
+    shown = the_one(telegram, lambda message: message["text"].startswith("<&1>\n"))["file_text"]
+    assert shown.startswith("<&1>\n<&2>\n")
+    assert shown.endswith("\n<&49999>\n<&50000>")
 
 
 def test_the_address_may_be_an_option(botte: Botte, http_proxy: Proxy, telegram: FakeTelegram) -> None:
@@ -222,15 +259,14 @@ def test_a_pipe_that_does_not_block_is_read_to_its_end(telegram: FakeTelegram) -
             pipe.write(b"x" * 65_536)  # as much as the pipe holds: each one waits for the command to read
     _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, b"")
-    assert telegram.messages[-1]["file_size"] == 3 * 65_536
+    assert the_one(telegram, lambda message: message["text"].startswith("xxx"))["file_size"] == 3 * 65_536
 
 
 @pytest.mark.parametrize("dash", ["", "-"])
 def test_a_long_text_arrives_whole(telegram: FakeTelegram, dash: str) -> None:
     """A long log shows its first lines, and is a file with all of it."""
     assert in_shell(f"seq 1 20000 | botte send {dash}") == (0, "")
-    message = telegram.messages[-1]
-    assert message["text"].startswith("1\n2\n3\n")
+    message = the_one(telegram, lambda message: message["text"].startswith("1\n2\n3\n"))
     assert (message["file_name"], message["file_text"]) == ("message.txt", "\n".join(map(str, range(1, 20_001))))
 
 
@@ -240,7 +276,7 @@ def test_a_text_that_is_too_long_arrives_without_its_middle(telegram: FakeTelegr
     text = "first\n" + f"{line}\n" * (1_000_000 // len(line)) + "last"
     (tmp_path / "log").write_text(text)
     code, err = in_shell(f"set -o pipefail; cat {tmp_path}/log | botte send")
-    shown = telegram.messages[-1]["file_text"]
+    shown = the_one(telegram, lambda message: message["text"].startswith("first\n"))["file_text"]
     beginning, left_out, end = re.split(r"\n… (.*) characters left out …\n", shown)
     assert (code, err.count("\n")) == (0, 1)
     assert err.startswith(f"botte: {left_out} characters in the middle of the text are left out: ")
@@ -255,7 +291,8 @@ def test_what_is_not_shown_takes_no_room(telegram: FakeTelegram, tmp_path: Path)
     """Of a text that fits without its colours, nothing is left out."""
     (tmp_path / "log").write_text("\x1b[31mred\x1b[0m\x00\n" * 30_000)
     assert in_shell(f"botte send <{tmp_path}/log") == (0, "")
-    assert telegram.messages[-1]["file_text"] == "\n".join(["red"] * 30_000)
+    message = the_one(telegram, lambda message: message["text"].startswith("red\n"))
+    assert message["file_text"] == "\n".join(["red"] * 30_000)
 
 
 @pytest.mark.parametrize("redirection", ["<&-", "</dev/null", "- <&-", "- </dev/null"])
@@ -354,11 +391,11 @@ def test_a_command_runs_also_without_standard_output_and_error(telegram: FakeTel
     assert lines[1:] == ["out 1", "err 1", "out 2", "err 2", "out 3", "err 3"]
 
 
-@pytest.mark.parametrize("command", [[], ["send"], ["run"], ["status"]])
+@pytest.mark.parametrize("command", [[], ["send"], ["run"], ["status"], ["configure"]])
 def test_help_is_there(botte: Botte, command: list[str]) -> None:
     code, out, _ = botte(*command, "--help")
     assert code == 0
-    if command != ["status"]:
+    if command not in (["status"], ["configure"]):
         assert "Examples:\n  botte send" in out or "Examples:\n    botte" in out
     assert "Exit codes" in out or command
 
@@ -388,10 +425,19 @@ def test_shells_can_complete_it(monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
 def test_what_takes_long_to_import_is_imported_only_where_it_is_needed(
     arguments: list[str], unneeded: list[str], code: int
 ) -> None:
-    script = f"import sys; sys.modules.update(dict.fromkeys({unneeded})); import botte_http_client.__main__"
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0])}
+    script = f"import sys; sys.modules.update(dict.fromkeys({unneeded}))\n"
+    script += "from botte_http_client.__main__ import main; main()"
     command = [sys.executable, "-c", script, *arguments]
-    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == code
+    assert subprocess.run(command, capture_output=True, check=False).returncode == code
+
+
+def test_a_person_without_rich_sees_no_colours(telegram: FakeTelegram) -> None:
+    script = "import sys; sys.modules['rich'] = None; from botte_http_client.__main__ import main; main()"
+    screen, terminal = os.openpty()
+    assert subprocess.run([sys.executable, "-c", script, "send", "plain"], stdout=terminal, timeout=30).returncode == 0
+    assert os.read(screen, 1024).startswith(b"Delivered as message ")
+    os.close(screen)
+    os.close(terminal)
 
 
 def test_a_person_sees_colours(telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -409,10 +455,10 @@ def test_run_passes_output_through_and_tells_how_it_ended(botte: Botte, telegram
     assert botte("run", "--chat", "ops", "--name", "nightly <1>", "--", "sh", "-c", script) == (3, "out\n", "err\n")
     [text] = texts_about(telegram, "nightly <1>", 1)
     first, *last = text.splitlines()
-    assert first.startswith("❌ nightly <1>: exit code 3, 0.")
+    assert first.startswith(f"❌ nightly <1> on {socket.gethostname()}: exit code 3, 0.")
     assert first.endswith(" s")
     assert sorted(last) == ["err", "out"]
-    message = telegram.messages[-1]
+    message = the_one(telegram, lambda message: "nightly <1>" in message["text"])
     assert message["chat_id"] == OPS_CHAT_ID
     assert [entity["type"] for entity in message["entities"]] == ["bold", "pre"]
 
@@ -420,9 +466,29 @@ def test_run_passes_output_through_and_tells_how_it_ended(botte: Botte, telegram
 def test_run_of_a_silent_command_has_one_line(botte: Botte, telegram: FakeTelegram) -> None:
     assert botte("run", "--silent", "true") == (0, "", "")
     [text] = texts_about(telegram, "true", 1)
-    assert text.startswith("✅ true: exit code 0, ")
+    assert text.startswith(f"✅ true on {socket.gethostname()}: exit code 0, ")
     assert "\n" not in text
-    assert telegram.messages[-1]["disable_notification"]
+    assert the_one(telegram, lambda message: "true" in message["text"])["disable_notification"]
+
+
+def test_run_on_failure_tells_nothing_of_a_success(botte: Botte, http_proxy: Proxy, telegram: FakeTelegram) -> None:
+    given = ("--url", http_proxy.url, "run", "--on-failure", "--name", "cron job", "--")
+    assert botte(*given, "sh", "-c", "echo fine") == (0, "fine\n", "")
+    assert http_proxy.requests == []
+    assert botte(*given, "sh", "-c", "echo bad; exit 3") == (3, "bad\n", "")
+    [text] = texts_about(telegram, "cron job", 1)
+    assert "exit code 3" in text
+
+
+def test_run_says_before_the_command_that_nobody_will_be_told(
+    botte: Botte, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the command then succeeds, so that a job is not found unwatched on the day when it fails."""
+    monkeypatch.setenv("BOTTE_TOKEN", "")
+    _, _, err = botte("run", "--on-failure", "--", "sh", "-c", "echo from the command >&2")
+    first, second = err.splitlines()
+    assert first.startswith("botte: no notification will be sent: BOTTE_TOKEN is missing: ")
+    assert second == "from the command"
 
 
 def test_run_has_the_commands_code_also_when_the_notification_fails(
@@ -433,7 +499,7 @@ def test_run_has_the_commands_code_also_when_the_notification_fails(
         http_proxy.follow(*[fault] if fault else [])
         code, out, err = botte("run", "--", "sh", "-c", "echo out; exit 7")
         assert (code, out, err.count("\n")) == (7, "out\n", 1)
-        assert err.startswith("botte: the notification was not sent: ")
+        assert err.startswith(("botte: the notification was not sent: ", "botte: no notification will be sent: "))
 
 
 @pytest.mark.parametrize(
@@ -533,10 +599,7 @@ def test_a_signal_from_the_keyboard_reaches_the_command_once(telegram: FakeTeleg
     run = [sys.executable, "-m", "botte_http_client", "run", "--name", "keyboard", "--", sys.executable, "-c", script]
     in_terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
     command = [sys.executable, "-c", in_terminal, *run]
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0])}
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-    ) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         seen = b""
@@ -553,8 +616,7 @@ def test_a_signal_from_the_keyboard_reaches_the_command_once(telegram: FakeTeleg
 def test_a_hangup_that_nohup_ignores_is_ignored(telegram: FakeTelegram) -> None:
     script = "echo ready; sleep 0.5; echo survived"
     command = ["sh", "-c", f"trap '' HUP; exec {sys.executable} -m botte_http_client run -- sh -c '{script}'"]
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0])}
-    process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     os.killpg(process.pid, signal.SIGHUP)
@@ -588,6 +650,107 @@ def test_the_last_lines_are_shown_as_a_terminal_shows_them(output: bytes, shown:
     [(0.04, "0.0 s"), (59.9, "59.9 s"), (61, "1 min 1 s"), (3600, "1 h 0 min"), (90_061, "25 h 1 min")],
 )
 def test_durations_are_for_people(seconds: float, shown: str) -> None:
-    from botte_http_client._cli import _duration
+    from botte_http_client._report import _duration
 
     assert _duration(seconds) == shown
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the file of the command is to be. The environment has nothing that the command looks for."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "of the user"))
+    for name in ("BOTTE_URL", "BOTTE_TOKEN"):
+        monkeypatch.delenv(name)
+    return tmp_path / "of the user" / "botte" / "config"
+
+
+def write(config: Path, text: str, mode: int = 0o600) -> None:
+    config.parent.mkdir(parents=True)
+    config.write_text(text)
+    config.chmod(mode)
+
+
+def test_what_configure_writes_is_for_its_owner_and_all_that_the_other_commands_need(
+    botte: Botte, twin: RunningTwin, config: Path, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line in a crontab runs without a variable."""
+    write(config, "", mode=0o644)
+    monkeypatch.setenv("BOTTE_TOKEN", "local-token")
+    assert botte("--url", twin.http_url, "configure") == (0, f"{config} is written; now: botte send Hello\n", "")
+    assert [path.name for path in config.parent.iterdir()] == ["config"]
+    assert stat.S_IMODE(config.stat().st_mode) == 0o600
+    bare = f"env -i PATH=$PATH XDG_CONFIG_HOME='{config.parents[1]}' {sys.executable} -m botte_http_client"
+    assert in_shell(f"{bare} send --id of-the-file 'of the file' && {bare} run --name cron -- true") == (0, "")
+    arrived(telegram, "of the file")
+    assert texts_about(telegram, "cron", 1)
+    monkeypatch.delenv("BOTTE_TOKEN")
+    assert botte("status", "of-the-file")[0] == 0
+
+
+def test_configure_asks_for_what_it_does_not_know_and_shows_no_token(twin: RunningTwin, config: Path) -> None:
+    keyboard, terminal = os.openpty()
+    process = start("configure", stdin=terminal, stdout=terminal, stderr=terminal, preexec_fn=own(terminal))
+    os.close(terminal)
+    seen = b""
+    for asked, answered in ((b"Address of Botte: ", twin.http_url), (b"API token: ", "local-token")):
+        while not seen.endswith(asked):
+            seen += os.read(keyboard, 1024)
+        os.write(keyboard, f"{answered}\n".encode())
+    assert process.wait(30) == 0
+    assert b"local-token" not in seen + os.read(keyboard, 1024)
+    os.close(keyboard)
+    assert config.read_text() == f"BOTTE_URL={twin.http_url}\nBOTTE_TOKEN=local-token\n"
+
+
+def own(terminal: int) -> Callable[[], None]:
+    """Makes it the terminal of the process that runs this, which then asks there."""
+
+    def take() -> None:
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+    return take
+
+
+def test_configure_says_where_it_cannot_write(botte: Botte, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOTTE_TOKEN", "local-token")
+    config.mkdir(parents=True)
+    code, _, err = botte("--url", "https://example.com", "configure")
+    assert (code, err) == (1, f"botte: Could not open file '{config}': Is a directory\n")
+
+
+def test_configure_writes_nothing_that_cannot_work(botte: Botte, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOTTE_TOKEN", "two words")
+    assert botte("--url", "https://example.com", "configure")[0] == 3
+    monkeypatch.setenv("BOTTE_TOKEN", "local-token")
+    assert botte("--url", "example.com", "configure")[0] == 4
+    assert not config.exists()
+
+
+def test_the_file_may_be_written_by_hand_and_the_environment_goes_before_it(
+    botte: Botte, twin: RunningTwin, config: Path, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(config, f"# Botte\n\nexport BOTTE_URL='{twin.http_url}'\n  BOTTE_TOKEN = wrong\n".replace(" = ", "="))
+    assert botte("send", "x")[0] == 3
+    monkeypatch.setenv("BOTTE_TOKEN", "local-token")
+    assert botte("send", "by hand")[0] == 0
+    arrived(telegram, "by hand")
+    monkeypatch.setenv("BOTTE_CONFIG", str(config.rename(config.with_name("elsewhere"))))
+    assert botte("send", "elsewhere")[0] == 0
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_file_that_others_may_read_is_refused(
+    botte: Botte, twin: RunningTwin, config: Path, telegram: FakeTelegram, mode: int
+) -> None:
+    write(config, f"BOTTE_URL={twin.http_url}\nBOTTE_TOKEN=local-token\n", mode)
+    said = f"others may read or write {config}, which has the API token: chmod 600 {config}\n"
+    assert botte("send", "x") == (3, "", f"botte: {said}")
+    assert botte("run", "--", "sh", "-c", "exit 7") == (7, "", f"botte: no notification will be sent: {said}")
+    assert not telegram.messages
+
+
+@pytest.mark.parametrize("line", ["BOTTE_TOKN=local-secret", "local-secret", "\xff"])
+def test_a_line_that_is_none_is_told_by_its_number(botte: Botte, config: Path, line: str) -> None:
+    write(config, f"BOTTE_URL=http://127.0.0.1:1\n{line}\n")
+    said = f"botte: {config}, line 2: must be BOTTE_URL=... or BOTTE_TOKEN=...\n"
+    assert botte("send", "x") == (4, "", said)

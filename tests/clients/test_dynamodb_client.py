@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -26,7 +25,7 @@ from botte_dynamodb_client import (
 )
 from botte_dynamodb_client._ksuid import next_ksuid
 from botte_http_client import BotteHttpClient
-from tests.clients.conftest import SOURCES, RunningTwin, arrived, shared_client, texts_about
+from tests.clients.conftest import RunningTwin, arrived, shared_client, texts_about
 from tests.clients.servers import Proxy, Step, answer, cut, forward, hang, swallow
 from tools.dev.fake_telegram import FakeTelegram
 
@@ -248,8 +247,7 @@ with BotteDynamodbClient() as client:
         except NotFound:
             pass
 """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, SOURCES))}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
     address = urlsplit(aws_proxy.url)
     assert set(done.stdout.splitlines()) == {f"{address.hostname} {address.port}"}

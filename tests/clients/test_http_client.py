@@ -129,13 +129,18 @@ def test_a_message_that_is_being_sent_for_long_is_accepted(client: BotteHttpClie
         (401, {"Code": "UnauthorizedError", "Message": "no token"}, AuthenticationError, "BOTTE_TOKEN"),
         (403, {"Code": "ForbiddenError", "Message": "wrong token"}, AuthenticationError, "BOTTE_TOKEN"),
         (403, {"message": "Forbidden"}, AuthenticationError, "Forbidden"),
-        (403, {"message": "Missing Authentication Token"}, NotFound, "base_url"),
-        (403, {"message": "'x' not a valid key=value pair in Authorization header: 'x'."}, NotFound, "base_url"),
-        (404, {"message": "Not Found"}, NotFound, "base_url"),
-        (404, b"<html>", NotFound, "base_url"),
-        (409, {"message": "Conflict"}, NotFound, "base_url"),
-        (301, b"", NotFound, "base_url"),
-        (200, {"ok": True}, NotFound, "base_url"),
+        (403, {"message": "Missing Authentication Token"}, NotFound, "check the address"),
+        (
+            403,
+            {"message": "'x' not a valid key=value pair in Authorization header: 'x'."},
+            NotFound,
+            "check the address .BOTTE_URL.",
+        ),
+        (404, {"message": "Not Found"}, NotFound, "check the address"),
+        (404, b"<html>", NotFound, "check the address"),
+        (409, {"message": "Conflict"}, NotFound, "check the address"),
+        (301, b"", NotFound, "check the address"),
+        (200, {"ok": True}, NotFound, "check the address"),
         (200, ["a", "list"], Unavailable, "not in JSON"),
         (200, b"<html>Log in to this network", Unavailable, "not in JSON"),
         (200, b"[" * 100_000, Unavailable, "not in JSON"),
@@ -171,16 +176,37 @@ def test_without_a_connection_the_message_is_not_accepted(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["botte.example.com", "ftp://x", "https://", "http://user:pass@x", "http://x/?a=b", "http://x/#", " "]
+    ("url", "advice"),
+    [
+        ("botte.example.com", "begin with https://"),
+        ("ftp://x", "begin with https://"),
+        ("https://", "begin with https://"),
+        (" ", "begin with https://"),
+        ("http://user:pass@x", "leave out the user and the password before @"),
+        ("http://x/hook/shop?token=pass", "leave out [?] and what follows"),
+        ("http://x/#pass", "leave out # and what follows"),
+        ("http://[::1", "check its host"),
+    ],
 )
-def test_an_address_that_is_none_is_told_when_the_client_is_made(url: str) -> None:
-    with pytest.raises(NotFound, match="base_url must be like"):
+def test_an_address_that_is_none_is_told_when_the_client_is_made_and_what_to_change_of_it(
+    url: str, advice: str
+) -> None:
+    with pytest.raises(NotFound, match=f"BOTTE_URL.* must be like https://.*: .*{advice}") as caught:
         BotteHttpClient(url)
+    assert "pass" not in str(caught.value).replace("password", "")
+
+
+@pytest.mark.parametrize("too_much", ["/message", "/message/", "/message/abc", "/hook/shop", "/health"])
+def test_an_address_with_too_much_at_its_end_is_told_what_to_leave_out(twin: RunningTwin, too_much: str) -> None:
+    with BotteHttpClient(twin.http_url + too_much) as client:
+        for call in (lambda: client.send_message("x"), lambda: client.get_status("x")):
+            with pytest.raises(NotFound, match=f"leave out {too_much.rstrip('/')} at the end of .*BOTTE_URL"):
+                call()
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://a..b", "http://x:99999"])
 def test_an_address_that_cannot_be_used_is_not_found(url: str) -> None:
-    with pytest.raises(NotFound, match="base_url"):
+    with pytest.raises(NotFound, match="BOTTE_URL"):
         BotteHttpClient(url, retries=0).send_message("x")
 
 
@@ -291,12 +317,12 @@ def test_a_token_that_an_answer_repeats_is_not_shown(http_proxy: Proxy, status: 
 
 
 def test_a_wrong_path_is_not_found_and_the_token_not_shown(twin: RunningTwin) -> None:
-    with BotteHttpClient(f"{twin.http_url}/nowhere") as client, pytest.raises(NotFound, match="base_url") as caught:
+    with BotteHttpClient(f"{twin.http_url}/nowhere") as client, pytest.raises(NotFound, match="BOTTE_URL") as caught:
         client.send_message("x")
     assert TOKEN not in str(caught.value)
 
 
-@pytest.mark.parametrize("token", [f"{CANARY}\nX-Header: x", f"{CANARY}\u20ac", f"{CANARY}\x00"])
+@pytest.mark.parametrize("token", [f"{CANARY}\nX-Header: x", f"date {CANARY}", f"{CANARY}\u20ac", f"{CANARY}\x00"])
 def test_a_malformed_token_is_refused_and_not_shown(token: str) -> None:
     with pytest.raises(AuthenticationError, match="malformed") as caught:
         BotteHttpClient(api_token=token)

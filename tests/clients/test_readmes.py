@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -13,7 +14,16 @@ from typing import Any
 import pytest
 
 from botte_dynamodb_client import BotteDynamodbClient, NotFound
-from tests.clients.conftest import CLIENTS, ROOT, SOURCES, arrived, package, readme_blocks, shared_client, texts_about
+from tests.clients.conftest import (
+    CLIENTS,
+    ROOT,
+    RunningTwin,
+    arrived,
+    package,
+    readme_blocks,
+    shared_client,
+    texts_about,
+)
 from tests.clients.servers import Proxy, answer
 from tools.dev.fake_telegram import FakeTelegram
 
@@ -40,6 +50,19 @@ def test_the_first_example_sends_a_message_in_three_lines(telegram: FakeTelegram
     arrived(telegram, "Backup done")
 
 
+@pytest.mark.parametrize("name", CLIENTS)
+def test_what_is_for_the_twin_can_be_pasted(twin: RunningTwin, telegram: FakeTelegram, name: str) -> None:
+    """Into a shell without any variable of Botte or AWS."""
+    [script] = [block for block in readme_blocks(name, "sh") if "127.0.0.1" in block]
+    script = script.replace("http://127.0.0.1:8000", twin.http_url).replace("http://127.0.0.1:4566", twin.aws_url)
+    script = script.replace("python3", sys.executable)
+    command = ["env", "-i", f"PATH={os.environ['PATH']}", "sh", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.match("(Delivered|Accepted)", done.stdout)
+    arrived(telegram, "Hello")
+
+
 @pytest.mark.parametrize("name", ["dynamodb", "sqs"])
 def test_the_second_example_sends_many(telegram: FakeTelegram, capsys: pytest.CaptureFixture[str], name: str) -> None:
     exec(readme_blocks(name, "python")[1], {})
@@ -51,8 +74,9 @@ def test_the_examples_of_the_command_work(telegram: FakeTelegram, tmp_path: Path
     command = tmp_path / "botte"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m botte_http_client "$@"\n')
     command.chmod(0o755)
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES[0]), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    script = "set -e\n" + readme_blocks("http", "sh")[1]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    [examples] = [block for block in readme_blocks("http", "sh") if block.startswith("botte ")]
+    script = f"set -e\n{examples}"
     done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert "SENT" in done.stdout
@@ -60,6 +84,16 @@ def test_the_examples_of_the_command_work(telegram: FakeTelegram, tmp_path: Path
         arrived(telegram, text)
     assert texts_about(telegram, "Filesystem", 1)
     assert texts_about(telegram, "hello", 1)
+
+
+def test_the_file_that_is_written_by_hand_is_found(telegram: FakeTelegram, tmp_path: Path) -> None:
+    page = (ROOT / "clients/botte-http-client/COMMAND.md").read_text()
+    [script] = re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    script += f"env -i HOME=$HOME {sys.executable} -m botte_http_client send 'By hand'"
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run(["sh", "-ec", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    arrived(telegram, "By hand")
 
 
 @pytest.mark.parametrize("name", ["lambda", "dynamodb", "sqs"])
@@ -102,10 +136,8 @@ def test_a_readme_has_what_belongs_there_on_one_screen(name: str) -> None:
     readme = (ROOT / f"clients/botte-{name}-client/README.md").read_text()
     assert len(readme.splitlines()) <= 60
     assert max(map(len, readme.splitlines())) <= 180
-    errors = [public for public in package(name).__all__ if isinstance(getattr(package(name), public), type(Exception))]
-    for public in errors:
-        if issubclass(getattr(package(name), public), Exception):
-            assert f"`{public}`" in readme
+    for public in package(name).__all__:
+        assert f"`{public}`" in readme or f"import {public}" in readme
     if name != "http":
         for statement in statements(name):
             assert statement["Effect"] == "Allow"

@@ -81,6 +81,24 @@ def test_changed_requirements_are_to_be_installed(checkout: Checkout) -> None:
     assert checkout.is_done("run")
 
 
+@pytest.mark.parametrize("changed", ["clients/one/pyproject.toml", "clients/shared/new.py"])
+def test_a_client_that_changes_in_more_than_a_file_of_its_own_is_to_be_installed_again(
+    checkout: Checkout, changed: str
+) -> None:
+    """The installed clients follow what a file says, but not which files there are."""
+    for path in ("clients/one/pyproject.toml", "clients/shared/old.py"):
+        (checkout.folder / path).parent.mkdir(parents=True)
+        (checkout.folder / path).write_text("")
+    checkout.finish()
+    (checkout.folder / "clients/shared/old.py").write_text("changed = True\n")
+    (checkout.folder / "clients/one/build").mkdir()
+    (checkout.folder / "clients/one/build/old.py").write_text("")
+    assert checkout.is_done()
+    (checkout.folder / changed).write_text("new = True\n")
+    assert not checkout.is_done()
+    assert checkout.is_done("run")
+
+
 def test_what_running_needs_is_not_what_the_tests_need(checkout: Checkout) -> None:
     checkout.finish("run")
     assert [wanted for wanted in SETS if checkout.is_done(wanted)] == ["run"]

@@ -1,7 +1,7 @@
 """The message: one contract for every door.
 
 Pure: no network, no clock, no environment. A :class:`Message` is checked when it is made, so an invalid one
-cannot exist. The clients ship a byte-identical copy of this file.
+cannot exist.
 """
 
 from __future__ import annotations

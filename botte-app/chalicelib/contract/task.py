@@ -1,6 +1,6 @@
 """The DynamoDB item that carries a message: the documented format, and its attribute values.
 
-Pure: nothing here talks to DynamoDB. The DynamoDB client ships a byte-identical copy of this file.
+Pure: nothing here talks to DynamoDB.
 Attribute values are DynamoDB's own JSON: ``{"S": "text"}``
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html).
 """

@@ -5,10 +5,11 @@
 ...     client.send_message("Backup done")
 """
 
-from ._client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Status, Unavailable
+from ._contract.message import InvalidMessage, Message
 from ._dynamodb import BotteDynamodbClient
-from ._message import InvalidMessage, Message
+from ._shared.client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Status, Unavailable
 
+__version__ = "0.1.0"
 __all__ = [
     "Accepted",
     "AuthenticationError",
@@ -21,4 +22,5 @@ __all__ = [
     "Refused",
     "Status",
     "Unavailable",
+    "__version__",
 ]

@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from ._aws import AwsClient, translated
-from ._batch import OnProgress, Task, check_group, follow
-from ._client import Accepted, NotFound, Status, address, check_id, make_message, naming
+from ._contract.message import InvalidMessage, Message
+from ._contract.task import GROUP_PREFIX, to_item
 from ._ksuid import next_ksuid
-from ._message import InvalidMessage, Message
-from ._task import GROUP_PREFIX, to_item
+from ._shared.aws.batch import OnProgress, Task, check_group, follow
+from ._shared.aws.boto import AwsClient, translated
+from ._shared.client import Accepted, NotFound, Status, address, check_id, make_message, naming
 
 _TASKS, _OUTBOX = "-tasks", "-outbox"
 # What get_status reads of the outbox, and all that it needs the right to read.

@@ -7,12 +7,13 @@
 
 from typing import TYPE_CHECKING
 
-from ._client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Status, Unavailable
-from ._message import InvalidMessage
+from ._contract.message import InvalidMessage, Message
+from ._shared.client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Status, Unavailable
 
 if TYPE_CHECKING:
     from ._http import BotteHttpClient
 
+__version__ = "0.1.0"
 __all__ = [
     "Accepted",
     "AuthenticationError",
@@ -20,10 +21,12 @@ __all__ = [
     "BotteHttpClient",
     "Delivered",
     "InvalidMessage",
+    "Message",
     "NotFound",
     "Refused",
     "Status",
     "Unavailable",
+    "__version__",
 ]
 
 

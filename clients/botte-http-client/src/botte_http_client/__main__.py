@@ -1,5 +1,17 @@
-"""``python -m botte_http_client`` is the ``botte`` command."""
+"""The ``botte`` command, also as ``python -m botte_http_client``."""
 
-from ._cli import main
+import sys
 
-main()
+
+def main() -> None:
+    try:
+        from ._cli import main
+    except ModuleNotFoundError as error:
+        if error.name != "click":
+            raise
+        sys.exit("botte: the command needs what botte-http-client[cli] brings: pip install click rich")
+    main()
+
+
+if __name__ == "__main__":
+    main()

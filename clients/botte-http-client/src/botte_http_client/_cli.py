@@ -8,22 +8,24 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Unavailable
-from ._message import PARSE_MODES, InvalidMessage, parse_json
+from . import __version__
+from ._contract.message import PARSE_MODES, InvalidMessage, parse_json
+from ._report import preformatted, write_report
+from ._settings import find_settings, settings_file, write_settings
+from ._shared.client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Unavailable
 from ._standard_input import read_text
 
 if TYPE_CHECKING:
-    from ._run import Outcome
+    from ._http import BotteHttpClient
 
 _EXIT_CODES: dict[type[Exception], int] = {
     Unavailable: 1,
@@ -33,7 +35,6 @@ _EXIT_CODES: dict[type[Exception], int] = {
     Refused: 5,
 }
 _SHOWN_CHARACTERS = 40  # of a text, in an error
-_SHOWN_UNITS = 3500  # of UTF-16, as Telegram counts: with the first line it fits into one message
 
 
 def main() -> None:
@@ -69,6 +70,13 @@ def _give_up_output(error: OSError, code: int) -> int:
     # What is left in the buffer would be tried again at the end, and change the exit code.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return _complain(f"standard input or output: {error.strerror}", code)
+
+
+def _connect(url: str | None) -> BotteHttpClient:
+    """The client, which is not imported before. Raises BotteError."""
+    from ._http import BotteHttpClient
+
+    return BotteHttpClient(*find_settings(url))
 
 
 def _parsed(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
@@ -108,8 +116,8 @@ Exit codes of send and status:
   0  delivered, or accepted and going to be
   1  not accepted as far as anybody knows; send it again later, with the same --id
   2  the message or the command line is wrong
-  3  the API token is missing or wrong
-  4  wrong address, or no message is kept under the id
+  3  the API token is missing or wrong, or others may read its file
+  4  wrong or missing address, or no message is kept under the id
   5  Telegram refused the message for good
 run has the exit code of its command; 126 and 127 if it cannot be started, 128 + n after signal n.
 \b
@@ -118,10 +126,13 @@ Shell completion (zsh and fish alike):
 """,
 )
 @click.option("--url", envvar="BOTTE_URL", show_envvar=True, help="Address of Botte.")
-@click.version_option(package_name="botte-http-client")
+@click.version_option(__version__)
 @click.pass_context
 def botte(context: click.Context, url: str | None) -> None:
-    """Sends messages to your Telegram chat. The API token is read from BOTTE_TOKEN."""
+    """Sends messages to your Telegram chat.
+
+    The API token is read from BOTTE_TOKEN. What is not in the environment is read from the file of botte configure.
+    """
     context.obj = url
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -135,6 +146,7 @@ Examples:
   some-command 2>&1 | botte send
   botte send --silent < report.txt
   botte send -- "-5 degrees"
+  df -h | botte send --pre
   botte send --chat ops --html --silent "<b>Disk</b> is full"
   botte send --photo https://example.com/chart.png "Today"
   botte send --deliver-at "$(date -d 9:00 +%s)" --id standup-42 "Standup"
@@ -147,6 +159,7 @@ Examples:
 @click.option("--parse-mode", type=click.Choice(PARSE_MODES), help="The markup of the text.")
 @click.option("--html", is_flag=True, help="Same as --parse-mode HTML.")
 @click.option("--markdown", is_flag=True, help="Same as --parse-mode MarkdownV2.")
+@click.option("--pre", is_flag=True, help="As it is, in letters of one width.")
 @click.option("--silent", "--disable-notification", "disable_notification", is_flag=True, help="No sound.")
 @click.option("--protect-content", is_flag=True, help="Neither forwarded nor saved.")
 @click.option("--message-thread-id", metavar="N", type=int, help="Topic of a forum.")
@@ -157,7 +170,9 @@ Examples:
 @click.option("--deliver-at", metavar="SECONDS", type=int, help="Not before, in epoch seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
-def send(url: str | None, /, text: str | None, html: bool, markdown: bool, as_json: bool, **fields: Any) -> None:
+def send(
+    url: str | None, /, text: str | None, html: bool, markdown: bool, pre: bool, as_json: bool, **fields: Any
+) -> None:
     """Sends TEXT, or what comes from a pipe or a file.
 
     They are read to their end; of more than 250 KB the middle is left out, and the message and stderr say so.
@@ -167,15 +182,13 @@ def send(url: str | None, /, text: str | None, html: bool, markdown: bool, as_js
         if os.isatty(0):
             raise click.UsageError('TEXT is missing: botte send "Backup done", or some-command | botte send')
         text = "-"
-    if html + markdown + (fields["parse_mode"] is not None) > 1:
-        raise click.UsageError("give one of --parse-mode, --html and --markdown")
-    fields["parse_mode"] = "HTML" if html else "MarkdownV2" if markdown else fields["parse_mode"]
+    if html + markdown + pre + (fields["parse_mode"] is not None) > 1:
+        raise click.UsageError("give one of --parse-mode, --html, --markdown and --pre")
+    fields["parse_mode"] = "HTML" if html or pre else "MarkdownV2" if markdown else fields["parse_mode"]
     # A switch that is not given leaves its field out.
     given = {name: value for name, value in fields.items() if value is not False}
-    from ._http import BotteHttpClient
-
-    with BotteHttpClient(url) as client:
-        result = client.send_message(_read_text(text), **given)
+    with _connect(url) as client:
+        result = client.send_message(_read_text(text, preformatted if pre else str), **given)
     try:
         _show(result, as_json)
     except OSError as error:
@@ -188,9 +201,7 @@ def send(url: str | None, /, text: str | None, html: bool, markdown: bool, as_js
 @click.pass_obj
 def status(url: str | None, /, id: str, as_json: bool) -> None:
     """Tells what became of a message that was accepted, or sent with an --id."""
-    from ._http import BotteHttpClient
-
-    with BotteHttpClient(url) as client:
+    with _connect(url) as client:
         found = asdict(client.get_status(id))
     if as_json:
         click.echo(json.dumps(found))
@@ -210,11 +221,12 @@ Examples:
   botte run -- backup.sh /home
   botte run --chat ops --name "nightly backup" -- sh -c 'dump | upload'
 \b
-In a crontab:
-  0 3 * * *  botte run -- backup.sh
+In a crontab, after botte configure:
+  0 3 * * *  botte run --on-failure -- backup.sh
 """,
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option("--on-failure", is_flag=True, help="Tell only if the exit code is not 0.")
 @click.option("--name", help="What to call the command; else the name of its file.")
 @click.option(
     "--lines", default=20, show_default=True, type=click.IntRange(0), help="How many of its last lines to send."
@@ -225,21 +237,34 @@ In a crontab:
 @click.option("--message-thread-id", metavar="N", type=int, help="Topic of a forum.")
 @click.pass_obj
 def run_command(
-    url: str | None, /, command: tuple[str, ...], name: str | None, lines: int, silent: bool, **fields: Any
+    url: str | None,
+    /,
+    command: tuple[str, ...],
+    on_failure: bool,
+    name: str | None,
+    lines: int,
+    silent: bool,
+    **fields: Any,
 ) -> int:
     """Runs COMMAND, and then tells you how it ended.
 
-    Its output and the signals go through as they come. The message has its name, exit code, duration and last lines.
+    Its output and the signals go through as they come. The message has its name, the host's, the exit code, the
+    duration and the last lines.
     """
-    from ._http import BotteHttpClient  # before COMMAND, which may be an upgrade of what it stands on
     from ._run import run  # it needs the signals of POSIX
 
-    outcome = run(command)
-    report = _report(name or os.path.basename(command[0]), outcome, lines)
     try:
-        with BotteHttpClient(url) as client:
+        client = _connect(url)  # before COMMAND, which may be an upgrade of what it stands on, or run for hours
+    except Exception as error:  # whatever it is, the command runs
+        _complain(f"no notification will be sent: {error}", 1)
+        return run(command).code
+    outcome = run(command)
+    if on_failure and not outcome.code:
+        return 0
+    try:
+        with client:
             client.send_message(
-                report,
+                write_report(name or os.path.basename(command[0]), outcome, lines),
                 parse_mode="HTML",
                 link_preview_options={"is_disabled": True},
                 disable_notification=silent or None,
@@ -250,14 +275,37 @@ def run_command(
     return outcome.code
 
 
-def _read_text(text: str | None) -> str | None:
+@botte.command()
+@click.pass_obj
+def configure(url: str | None, /) -> None:
+    """Keeps the address and the API token in a file.
+
+    They are those of --url or BOTTE_URL, and of BOTTE_TOKEN, or asked for. Only you may read
+    the file, ~/.config/botte/config or what BOTTE_CONFIG names. The other commands then need no environment.
+    """
+    from ._http import BotteHttpClient
+
+    url = url or click.prompt("Address of Botte")
+    token = os.environ.get("BOTTE_TOKEN") or click.prompt("API token", hide_input=True)
+    BotteHttpClient(url, token).close()  # it refuses what cannot be an address or a token
+    try:
+        write_settings(url, token)
+    except OSError as error:
+        raise click.FileError(settings_file(), error.strerror) from None
+    click.echo(f"{settings_file()} is written; now: botte send Hello")
+
+
+def _read_text(text: str | None, written: Callable[[str], str]) -> str | None:
+    """The text as it stands in the message. written: puts it into its markup."""
+    if text is None:
+        return None
     if text != "-":
-        return text
-    read, left_out = read_text()
+        return written(text)
+    read, left_out = read_text(written)
     if left_out:
         advice = "a message has no room for them; for the end alone: | tail -c 200000 | botte send"
         _complain(f"{left_out:,} characters in the middle of the text are left out: {advice}", 0)
-    return read
+    return written(read)
 
 
 def _show(result: Delivered | Accepted, as_json: bool) -> None:
@@ -272,38 +320,18 @@ def _show(result: Delivered | Accepted, as_json: bool) -> None:
 
 def _print(styled: tuple[str, str], plain: str) -> None:
     """Prints a line, in colours where a person reads it."""
-    if not os.isatty(1):
-        click.echo(styled[0] + plain)
-        return
+    line = styled[0] + plain
+    if os.isatty(1):
+        with suppress(ModuleNotFoundError):  # without the extra, click may be there and rich not
+            line = _in_colours(styled, plain)
+    click.echo(line)
+
+
+def _in_colours(styled: tuple[str, str], plain: str) -> str:
     from rich.console import Console
     from rich.text import Text
 
     console = Console(soft_wrap=True)
     with console.capture() as captured:  # to print it itself, it would exit where nobody reads
-        console.print(Text.assemble(styled, plain))
-    click.echo(captured.get(), nl=False)
-
-
-def _report(name: str, outcome: Outcome, lines: int) -> str:
-    """The message about a command that has ended, as HTML."""
-    mark = "✅" if outcome.code == 0 else "❌"
-    first = (
-        f"{mark} <b>{escape(name)}</b>: exit code {outcome.code}{_signal(outcome.code)}, {_duration(outcome.seconds)}"
-    )
-    last = outcome.last_lines(lines, _SHOWN_UNITS) if lines else ""
-    return f"{first}\n<pre>{escape(last)}</pre>" if last.strip() else first
-
-
-def _signal(code: int) -> str:
-    try:
-        return f" ({signal.Signals(code - 128).name})"
-    except ValueError:
-        return ""
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+        console.print(Text.assemble(styled, plain), end="")
+    return captured.get()

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
-from ._client import (
+from ._shared.client import (
     Accepted,
     AuthenticationError,
     BotteError,
@@ -41,6 +41,9 @@ _LOST = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
+_ADDRESS, _TOKEN = "the address (BOTTE_URL)", "the API token (BOTTE_TOKEN)"
+_TOO_MUCH = re.compile("/(message|hook|health|version|openapi.json)(/.*)?$")
+_VISIBLE_ASCII = re.compile("[\x21-\x7e]+")
 _WRONG_PATH = re.compile("^Missing Authentication Token$|Authorization header")
 
 
@@ -69,7 +72,7 @@ class BotteHttpClient(Client):
         max_wait: float = 30.0,
     ) -> None:
         self._base_url = _checked_url(address("base_url", base_url, "BOTTE_URL").strip())
-        self._token = _Token(api_token or os.environ.get("BOTTE_TOKEN") or "")
+        self._token = _Authorization(api_token or os.environ.get("BOTTE_TOKEN") or "")
         self._timeout = (connect_timeout, read_timeout)
         self._retries, self._backoff, self._max_wait = retries, backoff, max_wait
         self._session = requests.Session()
@@ -151,11 +154,11 @@ class BotteHttpClient(Client):
         except _LOST as error:
             # The text of such an error is not for people, and nobody knows what it will hold one day.
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise NotFound(f"the certificate of {self._base_url} is not trusted: check base_url") from None
-            reason = f"{self._base_url} gives no answer ({type(error).__name__}): check the connection, and base_url"
+                raise NotFound(f"the certificate of {self._base_url} is not trusted: check {_ADDRESS}") from None
+            reason = f"{self._base_url} gives no answer ({type(error).__name__}): check the connection, and {_ADDRESS}"
             raise Unavailable(reason) from None
         except (OSError, ValueError) as error:  # a RequestException is an OSError
-            check = "check base_url, and what the environment says of proxies and certificates"
+            check = f"check {_ADDRESS}, and what the environment says of proxies and certificates"
             raise NotFound(f"{self._base_url} cannot be used ({type(error).__name__}): {check}") from None
         answer = _Answer.of(response, self._base_url)
         answer.check()
@@ -197,7 +200,7 @@ class _Answer:
             raise read_invalid(text)
         # To a wrong path API Gateway says 403 as well.
         if self.status in (401, 403) and (own or not _WRONG_PATH.search(text)):
-            raise AuthenticationError(f"{text or 'the API token is not taken'}: check api_token, or BOTTE_TOKEN")
+            raise AuthenticationError(f"{text or 'the API token is not taken'}: check {_TOKEN}")
         if self.status == 404 and own:
             raise NotFound(f"{text}: nothing was sent with it, or it was too long ago")
         if self.status == 409 and own:
@@ -210,22 +213,25 @@ class _Answer:
         raise self._not_botte()
 
     def _not_botte(self) -> NotFound:
-        return NotFound(f"{self.base_url} answered {self.status}, but not as Botte does: check base_url")
+        too_much = _TOO_MUCH.search(self.base_url)
+        advice = f"leave out {too_much[0]} at the end of" if too_much else "check"
+        return NotFound(f"{self.base_url} answered {self.status}, but not as Botte does: {advice} {_ADDRESS}")
 
 
 class _InFlight(Unavailable):
     """An earlier attempt has brought the message in: it will be delivered."""
 
 
-class _Token(requests.auth.AuthBase):
+class _Authorization(requests.auth.AuthBase):
     """Puts the API token into a request. As ``auth``, a password of .netrc cannot take its place."""
 
     def __init__(self, token: str) -> None:
         self._token = token.strip()
         if not self._token:
             raise AuthenticationError("api_token is missing: pass it, or set BOTTE_TOKEN")
-        if not self._token.isascii() or not self._token.isprintable():
-            raise AuthenticationError("api_token is malformed: a token has visible ASCII characters only")
+        if not _VISIBLE_ASCII.fullmatch(self._token):
+            what = "has visible ASCII characters only, without spaces: leave out what was copied with it"
+            raise AuthenticationError(f"{_TOKEN} is malformed: a token {what}")
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
@@ -237,14 +243,26 @@ def _no_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _checked_url(url: str) -> str:
-    wrong = NotFound("base_url must be like https://<api>.execute-api.<region>.amazonaws.com/api")
+    """An address that can be one, without a slash at its end. Raises NotFound, which does not show it."""
+    advice = _advice(url)
+    if advice:
+        like = "https://<api>.execute-api.<region>.amazonaws.com/api"
+        raise NotFound(f"{_ADDRESS} must be like {like}: {advice}")
+    return url.rstrip("/")
+
+
+def _advice(url: str) -> str | None:
+    """What to change of an address that cannot be one."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise wrong from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or "?" in url or "#" in url:
-        raise wrong
-    return url.rstrip("/")
+        return "check its host"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "it has to begin with https:// and a host"
+    if "@" in parts.netloc:
+        return "leave out the user and the password before @"
+    rest = re.search("[?#]", url)
+    return f"leave out {rest[0]} and what follows" if rest else None
 
 
 def _seconds(response: requests.Response) -> float | None:

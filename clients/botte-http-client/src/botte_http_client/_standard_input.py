@@ -6,18 +6,19 @@ import codecs
 import json
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from ._message import MAX_BODY_BYTES, clean
+from ._contract.message import MAX_BODY_BYTES, clean
 
 _ROOM_BYTES = MAX_BODY_BYTES - 4 * 1024  # of JSON: a request has other fields as well
 _KEPT_CHARACTERS = 2 * MAX_BODY_BYTES  # what cleaning takes away, such as colours, needs no room
 _CHUNK_BYTES = 64 * 1024
 
 
-def read_text() -> tuple[str, int]:
+def read_text(written: Callable[[str], str]) -> tuple[str, int]:
     """The text, and how many characters of its middle are left out because a message has no room for them.
 
+    written: how a text stands in the message, for what its markup takes of the room.
     It is read to its end, however long that takes: a pipe that is closed before would end the command that writes.
     What is not UTF-8 becomes U+FFFD. Raises OSError.
     """
@@ -26,7 +27,7 @@ def read_text() -> tuple[str, int]:
         text += piece
         if (more := len(text) - _KEPT_CHARACTERS) > 0:
             text, left_out = _without_middle(text, more), left_out + more
-    while (size := _size(text)) > _ROOM_BYTES:
+    while (size := _size(written(text))) > _ROOM_BYTES:
         more = len(text) - len(text) * _ROOM_BYTES // size
         text, left_out = _without_middle(text, more), left_out + more
     if left_out:

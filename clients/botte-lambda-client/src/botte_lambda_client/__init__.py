@@ -5,10 +5,11 @@
 ...     client.send_message("Backup done")
 """
 
-from ._client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Unavailable
+from ._contract.message import InvalidMessage, Message
 from ._lambda import BotteLambdaClient
-from ._message import InvalidMessage
+from ._shared.client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Status, Unavailable
 
+__version__ = "0.1.0"
 __all__ = [
     "Accepted",
     "AuthenticationError",
@@ -16,7 +17,10 @@ __all__ = [
     "BotteLambdaClient",
     "Delivered",
     "InvalidMessage",
+    "Message",
     "NotFound",
     "Refused",
+    "Status",
     "Unavailable",
+    "__version__",
 ]

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ._aws import AwsClient, translated
-from ._client import (
+from ._contract.message import Message
+from ._shared.aws.boto import AwsClient, translated
+from ._shared.client import (
     Accepted,
     Delivered,
     NotFound,
@@ -19,7 +20,6 @@ from ._client import (
     read_invalid,
     to_json,
 )
-from ._message import Message
 
 
 class BotteLambdaClient(AwsClient):

@@ -5,10 +5,11 @@
 ...     client.send_message("Backup done")
 """
 
-from ._client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Unavailable
-from ._message import InvalidMessage, Message
+from ._contract.message import InvalidMessage, Message
+from ._shared.client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Status, Unavailable
 from ._sqs import BotteSqsClient
 
+__version__ = "0.1.0"
 __all__ = [
     "Accepted",
     "AuthenticationError",
@@ -19,5 +20,7 @@ __all__ = [
     "Message",
     "NotFound",
     "Refused",
+    "Status",
     "Unavailable",
+    "__version__",
 ]

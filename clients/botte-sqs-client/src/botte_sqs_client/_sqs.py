@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from ._aws import AwsClient, translated
-from ._batch import OnProgress, Task, check_group, follow
-from ._client import Accepted, Unavailable, address, make_message, naming, pause, to_json
-from ._message import InvalidMessage, Message
+from ._contract.message import InvalidMessage, Message
+from ._shared.aws.batch import OnProgress, Task, check_group, follow
+from ._shared.aws.boto import AwsClient, translated
+from ._shared.client import Accepted, Unavailable, address, make_message, naming, pause, to_json
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 _BATCH = 10

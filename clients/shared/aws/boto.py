@@ -1,4 +1,4 @@
-"""What the clients that use boto3 have in common. Each ships a byte-identical copy of this file."""
+"""The client that stands on boto3, and what the errors of boto3 mean."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from botocore.exceptions import (
     ValidationError,
 )
 
-from ._client import AuthenticationError, BotteError, Client, NotFound, Unavailable
+from ..client import AuthenticationError, BotteError, Client, NotFound, Unavailable
 
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, ProfileNotFound)
 # https://docs.aws.amazon.com/awssupport/latest/APIReference/CommonErrors.html

@@ -1,8 +1,5 @@
 """What all Botte clients have in common: ``send_message``, its results and its errors.
 
-Every client ships a byte-identical copy of this file: a shared package would break the installation of two of them
-from one Git repository.
-
 ::
 
     InvalidMessage (a ValueError)   the message has to be changed: ``field`` is at fault, ``reason`` says why
@@ -26,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from ._message import FIELDS, InvalidMessage, Message, check_size
+from .._contract.message import FIELDS, InvalidMessage, Message, check_size
 
 _Self = TypeVar("_Self", bound="Client")
 

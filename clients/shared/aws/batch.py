@@ -1,4 +1,4 @@
-"""What the clients that send many messages at once have in common. Each ships a byte-identical copy of this file."""
+"""Sending many messages at once: groups, progress, and what is left when it fails."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._client import Accepted, BotteError
-from ._message import InvalidMessage, Message
+from ..._contract.message import InvalidMessage, Message
+from ..client import Accepted, BotteError
 
 OnProgress = Callable[[int, int], object]
 _GROUP = re.compile(r"[\x21-\x7e]{1,128}")

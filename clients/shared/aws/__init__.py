@@ -1,0 +1,1 @@
+"""What the clients that use boto3 share."""
