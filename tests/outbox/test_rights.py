@@ -43,7 +43,7 @@ def used(steps: Steps) -> set[tuple[str, str]]:
 def allowed(function: str) -> set[tuple[str, str]]:
     statements = json.loads((POLICIES / f"prod-{function}.json").read_text())["Statement"]
     return {
-        (action.removeprefix("dynamodb:"), resource.removeprefix("arn:aws:dynamodb:*:*:"))
+        (action.removeprefix("dynamodb:"), resource.removeprefix("arn:*:dynamodb:*:*:"))
         for statement in statements
         for action in statement["Action"]
         for resource in statement["Resource"]
