@@ -15,8 +15,8 @@ from tools.ops.stage import AwsRefused, Stage, StageError
 class ScriptedStage(Stage):
     """A stage whose stack is in one state after the other, each time it is asked for; None: there is none.
 
-    tasks, outbox: the states of its tables. queues: how many messages each holds. ``done`` has what was called, and
-    the tables that a call gave the stack.
+    tasks, outbox: the states of its tables. queues: how many messages each holds, as SQS counts them. uncounted: a
+    queue with one more. ``done`` has what was called, and the tables that a call gave the stack.
     """
 
     def __init__(
@@ -25,9 +25,10 @@ class ScriptedStage(Stage):
         tasks: str | None = "ACTIVE",
         outbox: str | None = "ACTIVE",
         queues: Mapping[str, int] | None = None,
+        uncounted: str | None = None,
     ) -> None:
         super().__init__("prod")
-        self.messages = dict(queues or {})
+        self.messages, self.uncounted = dict(queues or {}), uncounted
         self.states = list(states)
         self.tables = {"botte-prod-tasks": tasks, "botte-prod-outbox": outbox}
         self.done: list[str] = []
@@ -51,6 +52,8 @@ class ScriptedStage(Stage):
             return {"QueueUrl": arguments["QueueName"]}
         if operation == "get_queue_attributes":
             return {"Attributes": {"ApproximateNumberOfMessages": str(self.messages[str(arguments["QueueUrl"])])}}
+        if operation == "receive_message":
+            return {"Messages": [{}]} if arguments["QueueUrl"] == self.uncounted else {}
         given: Any = arguments.get("Parameters", [])
         tables = [name for name in TABLES if {"ParameterKey": name, "ParameterValue": "true"} in given]
         self.done.append(" ".join([operation, *tables]))
@@ -92,6 +95,13 @@ def test_a_stack_that_cannot_be_changed_keeps_its_queue_while_there_is_a_message
     with pytest.raises(
         StageError, match=r"messages would be deleted: 2 in botte-prod-failures\. make redrive STAGE=prod"
     ):
+        stack_up(stage, {})
+    assert stage.done == []
+
+
+def test_a_message_that_sqs_does_not_count_yet_is_found_by_looking() -> None:
+    stage = ScriptedStage("DELETE_FAILED", queues={"botte-prod-failures": 0}, uncounted="botte-prod-failures")
+    with pytest.raises(StageError, match=r"messages would be deleted: 1 in botte-prod-failures\."):
         stack_up(stage, {})
     assert stage.done == []
 

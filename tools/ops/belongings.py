@@ -46,8 +46,8 @@ def _webhook(stage: Stage) -> Iterator[Thing]:
     if stage.parameter(BOT_TOKEN) is None:
         return
     try:
-        url = stage.http_url() + PATH
-        if call_bot(stage, "getWebhookInfo", {}).get("url", "") == url:
+        url = call_bot(stage, "getWebhookInfo", {}).get("url")
+        if url and url == stage.http_url() + PATH:
             yield Thing(url)
     except StageError as error:
         yield Thing("the bot's webhook", stays=str(error))

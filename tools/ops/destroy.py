@@ -14,7 +14,7 @@ from tools.ops.console import Console
 from tools.ops.preflight import check_place
 from tools.ops.roles import check_region
 from tools.ops.stage import Stage, StageError
-from tools.ops.unsent import check_queues, check_tables, count_in_tables, empty_queues, tell
+from tools.ops.unsent import check_queues, check_tables, count_in_tables, empty_queues, queue_url, tell
 
 
 class Destruction:
@@ -47,6 +47,8 @@ class Destruction:
             console.say("Nothing was deleted. Without a terminal, YES=1 is the answer.")
             return 1
         if not self._with_messages:
+            if queue_url(stage, stage.messages_queue) is not None:
+                console.step("queue", "closed to senders, which all of SQS knows in a minute; then it is emptied")
             self._run("queue", lambda: empty_queues(stage, *stage.queues, force=self._force))
         for part in self._parts:
             self._run(part.name, partial(self._delete, part))

@@ -13,6 +13,7 @@ from tools.ops.stage import Stage, StageError
 
 _POLL_SECONDS = 2.0
 _PATIENCE_SECONDS = 60.0  # with a queue that does not get shorter
+_CLOSING_SECONDS = 60.0  # until all of SQS knows of a change
 _CLOSED = "BotteTakesNoMore"
 _WAITING, _TAKEN, _LATER = (
     "ApproximateNumberOfMessages",
@@ -58,13 +59,16 @@ def tell(counts: dict[str, int]) -> str:
 def empty_queues(stage: Stage, *queues: str, force: str) -> str:
     """Closes the SQS door's queue to senders, and waits while its function takes what is there; a line on it.
 
+    It takes a minute at least: so long a sender may still be served by a part of SQS that takes messages.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
     queues: all that will be deleted. force: what deletes them with what is in them. Raises StageError where a message
     is left in one; then senders may go on.
     """
     url = queue_url(stage, stage.messages_queue)
     try:
         if url is not None:
-            _set_open(stage, url, is_open=False)
+            if _set_open(stage, url, is_open=False):
+                time.sleep(_CLOSING_SECONDS)
             _wait_until_taken(stage, url)
         check_queues(stage, *queues, force=force)
     except BaseException:
@@ -120,14 +124,14 @@ def _wait_until_taken(stage: Stage, url: str) -> None:
             least, ends = count, time.monotonic() + _PATIENCE_SECONDS
 
 
-def _set_open(stage: Stage, url: str, *, is_open: bool) -> None:
-    """Adds a statement to the queue's policy that denies SendMessage to all, or takes it out; the others stay."""
+def _set_open(stage: Stage, url: str, *, is_open: bool) -> bool:
+    """Adds a statement to the queue's policy that denies SendMessage to all, or takes it out; whether it had to."""
     attributes = {"QueueUrl": url, "AttributeNames": ["Policy", "QueueArn"]}
     found = stage.call("sqs", "get_queue_attributes", **attributes)["Attributes"]
     policy: dict[str, Any] = json.loads(found.get("Policy") or '{"Version": "2012-10-17", "Statement": []}')
     others = [each for each in policy["Statement"] if each.get("Sid") != _CLOSED]
-    if is_open and len(others) == len(policy["Statement"]):
-        return
+    if is_open == (len(others) == len(policy["Statement"])):
+        return False
     deny = {
         "Sid": _CLOSED,
         "Effect": "Deny",
@@ -138,6 +142,7 @@ def _set_open(stage: Stage, url: str, *, is_open: bool) -> None:
     policy["Statement"] = others if is_open else [*others, deny]
     changed = json.dumps(policy) if policy["Statement"] else ""
     stage.call("sqs", "set_queue_attributes", QueueUrl=url, Attributes={"Policy": changed})
+    return True
 
 
 def _count(stage: Stage, url: str) -> int:
