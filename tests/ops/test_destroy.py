@@ -141,6 +141,7 @@ def test_the_queue_stays_while_a_message_is_in_its_dead_letter_queue(world: Worl
     assert world.run("deploy", owner=False) == 1
     error = capsys.readouterr().err
     assert f'deploy stopped at "stack": messages would be deleted: 1 in {DEAD}. make redrive STAGE=prod sends' in error
+    assert f"aws sqs purge-queue --queue-url {url(world, DEAD)} deletes them" in error
     assert everything(world) == before
     assert world.run("redrive") == 0
     send(world, "botte-prod-messages", "one more", "and another")

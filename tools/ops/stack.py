@@ -12,7 +12,6 @@ from tools.ops.unsent import check_queues, empty_queues, open_queue
 
 _POLL_SECONDS = 3.0
 _WAIT_SECONDS = 900.0
-_PURGE = "aws sqs purge-queue"
 _BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS")
 
 
@@ -28,7 +27,7 @@ def stack_up(stage: Stage, options: Mapping[str, str]) -> str:
     stack = _settled(stage)  # a run that was stopped may have left it at work
     if stack is not None and stack["StackStatus"] in _BROKEN:
         # A first creation that failed leaves a stack that can only be deleted. Its tables stay.
-        check_queues(stage, *stage.queues, force=_PURGE)
+        check_queues(stage, *stage.queues)
         stack_down(stage)
         stack = None
     if stack is None:
@@ -38,7 +37,7 @@ def stack_up(stage: Stage, options: Mapping[str, str]) -> str:
     owned = {parameter for parameter in _tables(stage) if before.get(parameter, "true") == "true"}
     missing = _missing(stage)
     if before.get("WithQueue") == "true" and not stage.queue_name:
-        empty_queues(stage, stage.messages_queue, stage.dead_letter_queue, force=_PURGE)
+        empty_queues(stage, stage.messages_queue, stage.dead_letter_queue)
     if gone := owned & missing:
         # Somebody deleted a table behind the stack's back: it lets go of it, and then makes a new one.
         _run(stage, "update_stack", _parameters(stage, options, before, owned - gone))

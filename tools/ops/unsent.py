@@ -56,14 +56,16 @@ def tell(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {where}" for where, count in counts.items() if count)
 
 
-def empty_queues(stage: Stage, *queues: str, force: str) -> str:
+def empty_queues(stage: Stage, *queues: str, force: str | None = None) -> str:
     """Closes the SQS door's queue to senders, and waits while its function takes what is there; a line on it.
 
     It takes a minute at least: so long a sender may still be served by a part of SQS that takes messages.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
-    queues: all that will be deleted. force: what deletes them with what is in them. Raises StageError where a message
+    queues: all that will be deleted. force: the command that deletes them with what is in them; None, and
+    they are to be purged. Raises StageError where a message
     is left in one; then senders may go on.
     """
+    check_queues(stage, *(each for each in queues if each != stage.messages_queue), force=force)
     url = queue_url(stage, stage.messages_queue)
     try:
         if url is not None:
@@ -77,23 +79,26 @@ def empty_queues(stage: Stage, *queues: str, force: str) -> str:
     return "no queue holds a message" if url is None else f"{stage.messages_queue} is closed, and none holds a message"
 
 
-def check_queues(stage: Stage, *queues: str, force: str) -> None:
+def check_queues(stage: Stage, *queues: str, force: str | None = None) -> None:
     """Raises StageError where one of the queues holds a message; ``force`` as for ``empty_queues``."""
     # AWS's counts may be a minute old. A long poll asks all of SQS's servers; what it sees, others see too.
     counts = {
         queue: count or _look(stage, str(queue_url(stage, queue)))
         for queue, count in count_in_queues(stage, *queues).items()
     }
-    if any(counts.values()):
-        told = tell({f"in {queue}": count for queue, count in counts.items()})
-        mends = []
-        if counts.get(stage.messages_queue):
-            mends.append(
-                f"make doctor STAGE={stage.name} tells why its function leaves those of {stage.messages_queue}"
-            )
-        if any(count for queue, count in counts.items() if queue != stage.messages_queue):
-            mends.append(f"make redrive STAGE={stage.name} sends those that AWS gave up, and make discard forgets one")
-        raise StageError(f"messages would be deleted: {told}. {'; '.join(mends)}; {force} deletes them")
+    left = {queue: count for queue, count in counts.items() if count}
+    if not left:
+        return
+    mends = []
+    if stage.messages_queue in left:
+        where = "" if stage.queue_name else ", with its QUEUE_NAME,"
+        mends.append(f"make doctor STAGE={stage.name}{where} tells why those of {stage.messages_queue} are not taken")
+    if left.keys() - {stage.messages_queue}:
+        mends.append(f"make redrive STAGE={stage.name} sends those that AWS gave up, and make discard forgets one")
+    purges = [f"aws sqs purge-queue --queue-url {queue_url(stage, queue)}" for queue in left]
+    told = tell({f"in {queue}": count for queue, count in left.items()})
+    delete = f"{force or ' && '.join(purges)} deletes them"
+    raise StageError(f"messages would be deleted: {told}. {'; '.join([*mends, delete])}")
 
 
 def check_tables(stage: Stage, *, force: str) -> None:
