@@ -129,7 +129,10 @@ def test_what_is_left_in_another_region_goes_without_the_roles(world: World, els
     assert world.run("destroy", "--yes") == 0
     printed = capsys.readouterr().out
     assert "1 deleted" in printed
-    assert "0 deleted; botte-prod-message stays: the role botte-prod-message is there, and nothing else" in printed
+    assert (
+        "roles               botte-prod-message stays: the role botte-prod-message is there, and nothing else"
+        in printed
+    )
     assert everything(world) == before
 
 
@@ -174,8 +177,8 @@ def test_a_dry_run_tells_what_would_be_deleted_and_changes_nothing(world: World,
         "functions           botte-prod-message",
         "roles               botte-prod-message",
         "logs                /aws/lambda/botte-prod-message",
-        f"stack               botte-prod, with its queues botte-prod-messages (0 messages), {DEAD} (0 messages), "
-        "botte-prod-failures (2 messages)",
+        f"stack               botte-prod, with its queues botte-prod-messages (messages: 0), {DEAD} (messages: 0), "
+        "botte-prod-failures (messages: 2)",
         "parameters          /botte/prod/telegram-bot-token",
         "tables              botte-prod-tasks stays: make deploy takes it over again, make destroy TABLE=1 deletes it",
         "not delivered       nothing in the tables",
@@ -220,11 +223,11 @@ def test_a_message_that_comes_at_the_last_moment_is_kept(world: World, capsys: C
     world.fail("DeleteRole ")
     assert world.run("destroy", "--yes") == 1
     assert 'destroy stopped at "roles"' in capsys.readouterr().err
-    assert [each["Effect"] for each in json.loads(policy(world))["Statement"]] == ["Allow", "Deny"]
     assert "held up" in world.texts()
     send(world, "botte-prod-messages", "late")  # it was under way when the queue was closed
     assert world.run("destroy", "--yes") == 1
     assert "messages would be deleted: 1 in botte-prod-messages. make doctor" in capsys.readouterr().err
+    assert [each["Effect"] for each in json.loads(policy(world))["Statement"]] == ["Allow", "Deny"]
     assert world.run("deploy", owner=False) == 0
     assert json.loads(policy(world))["Statement"] == [mine]
     assert eventually(lambda: "late" in world.texts())

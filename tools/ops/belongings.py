@@ -92,7 +92,7 @@ def _logs(stage: Stage) -> Iterator[Thing]:
 def _stack(stage: Stage) -> Iterator[Thing]:
     if find_stack(stage) is not None:
         counts = count_in_queues(stage, *stage.queues)
-        queues = ", ".join(f"{queue} ({count} messages)" for queue, count in counts.items())
+        queues = ", ".join(f"{queue} (messages: {count})" for queue, count in counts.items())
         yield Thing(stage.prefix, f"with its queues {queues}" if queues else "")
 
 

@@ -94,7 +94,8 @@ class Destruction:
         gone = [thing for thing in things if not thing.stays]
         for thing in gone:
             part.delete(self._stage, thing.id)
-        return "; ".join([f"{len(gone)} deleted", *(_told(thing) for thing in things if thing.stays)])
+        told = [f"{len(gone)} deleted"] if gone else []
+        return "; ".join([*told, *(_told(thing) for thing in things if thing.stays)]) or "none"
 
     def _run(self, name: str, step: Callable[[], str]) -> None:
         try:

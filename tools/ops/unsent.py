@@ -61,22 +61,23 @@ def empty_queues(stage: Stage, *queues: str, force: str | None = None) -> str:
 
     It takes a minute at least: so long a sender may still be served by a part of SQS that takes messages.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
-    queues: all that will be deleted. force: the command that deletes them with what is in them; None, and
-    they are to be purged. Raises StageError where a message
-    is left in one; then senders may go on.
+    queues: all that will be deleted. force: the command that deletes them with what is in them; None, and they are to
+    be purged. Raises StageError where a message is left in one; then senders may go on, if they could before.
     """
     check_queues(stage, *(each for each in queues if each != stage.messages_queue), force=force)
     url = queue_url(stage, stage.messages_queue)
+    if url is None:
+        return "no queue holds a message"
+    was_open = _set_open(stage, url, is_open=False)
     try:
-        if url is not None:
-            if _set_open(stage, url, is_open=False):
-                time.sleep(_CLOSING_SECONDS)
-            _wait_until_taken(stage, url)
+        if was_open:
+            time.sleep(_CLOSING_SECONDS)
+        _wait_until_taken(stage, url)
         check_queues(stage, *queues, force=force)
     except BaseException:
-        open_queue(stage)
+        _set_open(stage, url, is_open=was_open)
         raise
-    return "no queue holds a message" if url is None else f"{stage.messages_queue} is closed, and none holds a message"
+    return f"{stage.messages_queue} is closed, and none holds a message"
 
 
 def check_queues(stage: Stage, *queues: str, force: str | None = None) -> None:
