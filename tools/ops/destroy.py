@@ -70,8 +70,8 @@ class Destruction:
                 )
         console.say(f"This deletes of {stage.name}, in {where}:")
         for name, things in found.items():
-            for thing in things:
-                console.step(name, _told(thing))
+            for number, thing in enumerate(things):
+                console.step("" if number else name, _told(thing))
         counts = count_in_tables(stage)
         stay = "" if self._with_tables or not any(counts.values()) else ", until make deploy"
         console.step("not delivered", f"{tell(counts) or 'nothing in the tables'}{stay}")
