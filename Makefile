@@ -83,8 +83,9 @@ rotate-token: bootstrap-run ## Replace the HTTP API token: make rotate-token STA
 logs: bootstrap-run ## Show what the functions logged: make logs STAGE=prod [SINCE=2h]
 	@exec .venv/bin/python -m tools.ops logs --stage "$(STAGE)" $(if $(SINCE),--since "$(SINCE)")
 
-destroy: bootstrap-run ## Take a stage away, but not its tables: make destroy STAGE=prod [TABLE=1] [YES=1]
-	@exec .venv/bin/python -m tools.ops destroy --stage "$(STAGE)" $(if $(TABLE),--table) $(if $(YES),--yes)
+destroy: bootstrap-run ## Take a stage away, but not its tables: make destroy STAGE=prod [DRY_RUN=1] [TABLE=1] [MESSAGES=1] [YES=1]
+	@exec .venv/bin/python -m tools.ops destroy --stage "$(STAGE)" $(if $(DRY_RUN),--dry-run) $(if $(TABLE),--table) \
+	    $(if $(MESSAGES),--messages) $(if $(YES),--yes)
 
 deploy-rehearsal: bootstrap ## Watch a stage from deploy to destroy, on this machine, without an account
 	@exec .venv/bin/python -m tools.rehearsal

@@ -54,6 +54,7 @@ class World:
                 patch.delenv(name, raising=False)
             for name, value in {**self.variables, **added}.items():
                 patch.setenv(name, value)
+            patch.setattr("tools.ops.unsent._CLOSING_SECONDS", 0.0)  # moto is one place
             yield
 
     def run(self, *arguments: str, stage: str = "prod", owner: bool = True) -> int:

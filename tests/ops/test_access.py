@@ -74,6 +74,17 @@ def test_either_variable_tells_the_region(project: Path, monkeypatch: pytest.Mon
     assert Stage("prod", project).region == "eu-west-1"
 
 
+@pytest.mark.parametrize("command", [*COMMANDS, "destroy"])
+def test_two_regions_are_one_too_many(
+    project: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    wanted = "AWS_REGION is eu-west-1 and AWS_DEFAULT_REGION is us-east-1: unset the one that is not meant"
+    assert told(project, command, capsys) == wanted
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert Stage("prod", project).region == "eu-west-1"
+
+
 @pytest.mark.parametrize("command", ["deploy", "doctor"])
 def test_no_region(
     project: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -209,6 +209,7 @@ def test_a_deployment_from_another_machine_makes_no_second_api(world: World) -> 
 def test_a_table_that_was_made_again_is_read_again(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     dynamodb = world.client("dynamodb")
     old = dynamodb.describe_table(TableName="botte-prod-tasks")["Table"]["LatestStreamArn"]
+    dynamodb.update_table(TableName="botte-prod-tasks", DeletionProtectionEnabled=False)
     dynamodb.delete_table(TableName="botte-prod-tasks")
     assert world.run("deploy", owner=False) == 0
     printed = capsys.readouterr().out

@@ -20,7 +20,7 @@ STEPS = {
     "bot": "SSM.PutParameter .*telegram-bot-token",
     "chat": "SSM.PutParameter .*telegram-chats",
     "HTTP token": "SSM.PutParameter .*http-api-token",
-    "found": "GetRole ",
+    "found": "GET /2015-03-31/functions/botte-prod-message/configuration",
     "stale": "GET /2015-03-31/event-source-mappings",
     "functions": "POST /2015-03-31/event-source-mappings",
     "mappings": "PUT /2015-03-31/event-source-mappings",

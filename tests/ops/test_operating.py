@@ -74,7 +74,7 @@ def doctor(world: World, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
 
 
 def test_bot_token_and_chat_are_asked_for_once_and_the_token_is_not_shown(world: World) -> None:
-    world.fail("GetRole .*botte-dev", times=2)  # what comes after the questions is told elsewhere
+    world.fail("GET /2015-03-31/functions/botte-dev", times=2)  # what comes after the questions is told elsewhere
     terminal = Terminal(world, "deploy", stage="dev")
     terminal.expect("it is not shown")
     terminal.type("not a token")
@@ -243,7 +243,7 @@ def test_a_rotation_whose_function_cannot_be_changed_says_so_and_goes_on(
     assert len(world.parameter(HTTP_API_TOKEN).splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["deploy", "doctor"])
+@pytest.mark.parametrize("command", ["deploy", "doctor", "destroy"])
 def test_the_wrong_region_is_no_place_for_a_stage_that_was_deployed_elsewhere(
     world: World, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

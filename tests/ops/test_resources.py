@@ -42,8 +42,12 @@ def make(aws: EmbeddedAws) -> Iterator[Make]:
     for stage in made:
         cloudformation.delete_stack(StackName=stage)
         for name in (f"botte-{stage}-tasks", f"botte-{stage}-outbox"):
-            aws.client("dynamodb").describe_table(TableName=name)  # it survives the stack
-            aws.client("dynamodb").delete_table(TableName=name)
+            delete_table(aws, name)  # it survives the stack
+
+
+def delete_table(aws: EmbeddedAws, name: str) -> None:
+    aws.client("dynamodb").update_table(TableName=name, DeletionProtectionEnabled=False)
+    aws.client("dynamodb").delete_table(TableName=name)
 
 
 def queues(aws: EmbeddedAws, prefix: str) -> dict[str, dict[str, str]]:
@@ -67,6 +71,8 @@ def test_both_tables_are_on_demand_the_one_has_the_stream_and_the_other_the_inde
     assert not tasks.get("GlobalSecondaryIndexes")
     assert not tasks.get("LocalSecondaryIndexes")
     assert not outbox.get("StreamSpecification", {}).get("StreamEnabled")
+    for table in (tasks, outbox):
+        assert table["DeletionProtectionEnabled"] is True
     (due,), (unsent,) = outbox["GlobalSecondaryIndexes"], outbox["LocalSecondaryIndexes"]
     assert (due["IndexName"], [each["AttributeName"] for each in due["KeySchema"]]) == ("due", ["Chat", "DueTs"])
     assert (unsent["IndexName"], [each["AttributeName"] for each in unsent["KeySchema"]]) == ("unsent", ["PK", "Place"])
@@ -102,11 +108,26 @@ def test_a_table_that_is_there_already_is_left_alone(aws: EmbeddedAws, make: Mak
     cloudformation, stage = aws.client("cloudformation"), prefix.removeprefix("botte-")
     cloudformation.delete_stack(StackName=stage)
     for parameter in names.keys() - set(there):
-        aws.client("dynamodb").delete_table(TableName=f"{prefix}-{names[parameter]}")
+        delete_table(aws, f"{prefix}-{names[parameter]}")
     parameters = {"Stage": stage, **dict.fromkeys(there, "false")}
     given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
     cloudformation.create_stack(StackName=stage, TemplateBody=RESOURCES_FILE.read_text(), Parameters=given)
     assert set(queues(aws, prefix)) == {f"{prefix}-failures"}
+
+
+def test_what_takes_tags_tells_app_and_stage(aws: EmbeddedAws, make: Make) -> None:
+    prefix = make(WithQueue="true")
+    tags = {"app": "botte", "stage": prefix.removeprefix("botte-")}
+    dynamodb, sqs = aws.client("dynamodb"), aws.client("sqs")
+    for name in ("tasks", "outbox"):
+        arn = dynamodb.describe_table(TableName=f"{prefix}-{name}")["Table"]["TableArn"]
+        assert {each["Key"]: each["Value"] for each in dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]} == tags
+    for name in queues(aws, prefix):
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        assert sqs.list_queue_tags(QueueUrl=url)["Tags"].items() >= tags.items()
+    for resource in TEMPLATE["Resources"].values():
+        if resource["Type"] != "AWS::CloudWatch::Alarm":
+            assert {each["Key"] for each in resource["Properties"]["Tags"]} == set(tags)
 
 
 @pytest.mark.parametrize("name", ["TaskTable", "OutboxTable"])

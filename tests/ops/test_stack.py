@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,11 +15,20 @@ from tools.ops.stage import AwsRefused, Stage, StageError
 class ScriptedStage(Stage):
     """A stage whose stack is in one state after the other, each time it is asked for; None: there is none.
 
-    tasks, outbox: the states of its tables. ``done`` has what was called, and the tables that a call gave the stack.
+    tasks, outbox: the states of its tables. queues: how many messages each holds, as SQS counts them. uncounted: a
+    queue with one more. ``done`` has what was called, and the tables that a call gave the stack.
     """
 
-    def __init__(self, *states: str | None, tasks: str | None = "ACTIVE", outbox: str | None = "ACTIVE") -> None:
+    def __init__(
+        self,
+        *states: str | None,
+        tasks: str | None = "ACTIVE",
+        outbox: str | None = "ACTIVE",
+        queues: Mapping[str, int] | None = None,
+        uncounted: str | None = None,
+    ) -> None:
         super().__init__("prod")
+        self.messages, self.uncounted = dict(queues or {}), uncounted
         self.states = list(states)
         self.tables = {"botte-prod-tasks": tasks, "botte-prod-outbox": outbox}
         self.done: list[str] = []
@@ -36,6 +46,14 @@ class ScriptedStage(Stage):
             if status is None:
                 raise _refused(operation, "ResourceNotFoundException", "Requested resource not found")
             return {"Table": {"TableStatus": status}}
+        if operation == "get_queue_url":
+            if arguments["QueueName"] not in self.messages:
+                raise _refused(operation, "QueueDoesNotExist", "The specified queue does not exist.")
+            return {"QueueUrl": arguments["QueueName"]}
+        if operation == "get_queue_attributes":
+            return {"Attributes": {"ApproximateNumberOfMessages": str(self.messages[str(arguments["QueueUrl"])])}}
+        if operation == "receive_message":
+            return {"Messages": [{}]} if arguments["QueueUrl"] == self.uncounted else {}
         given: Any = arguments.get("Parameters", [])
         tables = [name for name in TABLES if {"ParameterKey": name, "ParameterValue": "true"} in given]
         self.done.append(" ".join([operation, *tables]))
@@ -70,6 +88,22 @@ def test_a_stack_that_cannot_be_changed_is_made_anew_and_its_tables_are_kept(sta
     stage = ScriptedStage(state, state, "DELETE_IN_PROGRESS", None, "CREATE_COMPLETE")
     assert stack_up(stage, {}) == "botte-prod is made, without a queue"
     assert stage.done == ["delete_stack", "create_stack"]
+
+
+def test_a_stack_that_cannot_be_changed_keeps_its_queue_while_there_is_a_message_in_it() -> None:
+    stage = ScriptedStage("DELETE_FAILED", queues={"botte-prod-failures": 2})
+    with pytest.raises(
+        StageError, match=r"messages would be deleted: 2 in botte-prod-failures\. make redrive STAGE=prod"
+    ):
+        stack_up(stage, {})
+    assert stage.done == []
+
+
+def test_a_message_that_sqs_does_not_count_yet_is_found_by_looking() -> None:
+    stage = ScriptedStage("DELETE_FAILED", queues={"botte-prod-failures": 0}, uncounted="botte-prod-failures")
+    with pytest.raises(StageError, match=r"messages would be deleted: 1 in botte-prod-failures\."):
+        stack_up(stage, {})
+    assert stage.done == []
 
 
 def test_a_table_that_is_being_deleted_is_made_again() -> None:

@@ -10,7 +10,7 @@ from tools.ops.alarms import alarm_options
 from tools.ops.console import Console
 from tools.ops.dead_letters import discard, list_failed, redrive
 from tools.ops.deploy import Deployment
-from tools.ops.destroy import destroy
+from tools.ops.destroy import Destruction
 from tools.ops.doctor import examine
 from tools.ops.logs import show_logs
 from tools.ops.new_stage import make_stage
@@ -57,7 +57,8 @@ def _run(given: argparse.Namespace, stage: Stage) -> int:
         case "logs":
             return show_logs(stage, given.since)
         case "destroy":
-            return destroy(stage, console, with_tables=given.table)
+            end = Destruction(stage, console, with_tables=given.table, with_messages=given.messages)
+            return end.preview() if given.dry_run else end.run()
     if given.action == "set":
         return set_webhook(stage, given.url)
     return show_webhook(stage) if given.action == "info" else delete_webhook(stage)
@@ -88,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     logs = commands.add_parser("logs", help="what the functions logged")
     logs.add_argument("--since", default="1h", help="30m, 2h, 7d (default: %(default)s)")
     destroy = commands.add_parser("destroy", help="take a stage away; its tables stay")
-    destroy.add_argument("--table", action="store_true", help="delete the tables too, and all messages with them")
+    destroy.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
+    destroy.add_argument("--table", action="store_true", help="delete the tables too")
+    destroy.add_argument("--messages", action="store_true", help="delete messages that are not delivered, too")
     commands.add_parser("failed", help="list the messages that were parked or given up, with the reason")
     redrive = commands.add_parser("redrive", help="send them again")
     redrive.add_argument("--id", help="only this message")

@@ -51,17 +51,24 @@ def find_mappings(stage: Stage, handler: str) -> list[Any]:
 
 
 def find_api(stage: Stage) -> str | None:
-    """The id of the stage's REST API: all stages' have one name, so it is the one that calls the stage's function."""
+    """The id of the stage's REST API; None if there is none."""
+    return next(find_apis(stage), None)
+
+
+def find_apis(stage: Stage) -> Iterator[str]:
+    """The ids of the stage's REST APIs: all stages' have one name, so those are its that call the stage's function."""
     uri = f":function:{function_name(stage, 'api_handler')}/invocations"
     for api in stage.pages("apigateway", "get_rest_apis", "items"):
-        if api["name"] != APP_NAME:
-            continue
-        arguments = {"restApiId": api["id"], "embed": ["methods"]}
-        for resource in stage.pages("apigateway", "get_resources", "items", **arguments):
-            for method in resource.get("resourceMethods", {}).values():
-                if str(method.get("methodIntegration", {}).get("uri", "")).endswith(uri):
-                    return str(api["id"])
-    return None
+        if api["name"] == APP_NAME and any(found.endswith(uri) for found in _integrations(stage, api["id"])):
+            yield str(api["id"])
+
+
+def _integrations(stage: Stage, api_id: str) -> Iterator[str]:
+    """What the methods of an API call."""
+    arguments = {"restApiId": api_id, "embed": ["methods"]}
+    for resource in stage.pages("apigateway", "get_resources", "items", **arguments):
+        for method in resource.get("resourceMethods", {}).values():
+            yield str(method.get("methodIntegration", {}).get("uri", ""))
 
 
 def _resources(stage: Stage) -> Iterator[dict[str, str]]:

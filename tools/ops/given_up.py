@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from tools.ops.stage import Stage
+from tools.ops.unsent import queue_url
 
 _HIDDEN_SECONDS = 300  # from others, while a message is looked at
 
@@ -41,10 +42,10 @@ def visit(stage: Stage, visitor: Callable[[GivenUp], bool]) -> None:
     The others can be received again when all have been seen, or five minutes after a visit that was stopped.
     """
     readers: dict[str, Callable[[Stage, str, Any], GivenUp]] = {stage.failures_queue: _read_failure}
-    if stage.queue_name and (source := _url(stage, stage.queue_name)):
+    if source := queue_url(stage, stage.messages_queue):  # also where the stage names it no more, until it is gone
         readers[stage.dead_letter_queue] = partial(_read_dead_letter, source)
     for queue, read in readers.items():
-        url, kept = _url(stage, queue), dict[str, str]()
+        url, kept = queue_url(stage, queue), dict[str, str]()
         if url is None:
             continue
         try:
@@ -59,11 +60,6 @@ def visit(stage: Stage, visitor: Callable[[GivenUp], bool]) -> None:
             for receipt in kept.values():
                 arguments = {"QueueUrl": url, "ReceiptHandle": receipt, "VisibilityTimeout": 0}
                 stage.call("sqs", "change_message_visibility", **arguments)
-
-
-def _url(stage: Stage, queue: str) -> str | None:
-    found = stage.find("sqs", "get_queue_url", QueueName=queue)
-    return str(found["QueueUrl"]) if found else None
 
 
 def _receive(stage: Stage, url: str) -> list[Any]:
@@ -91,7 +87,7 @@ def _read_dead_letter(source: str, stage: Stage, queue: str, message: Mapping[st
     if "MessageDeduplicationId" in system:
         # Not the one it had: within five minutes SQS would drop the message as one that it knows.
         arguments["MessageDeduplicationId"] = str(uuid.uuid4())
-    reason = f"its function failed, however often it came from {stage.queue_name}"
+    reason = f"its function failed, however often it came from {stage.messages_queue}"
     again = ("sqs", "send_message", arguments)
     return GivenUp(queue, _sent_ts(message), message["MessageId"], reason, message["Body"], again)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from chalicelib.errors import redact
 from tools.ops.bytecode import compile_package
+from tools.ops.roles import tag_roles
 from tools.ops.stage import Stage, StageError
 
 # What must not reach Chalice, nor the app that it imports.
@@ -45,6 +46,7 @@ def chalice_deploy(stage: Stage, stream_arn: str) -> str:
     """Deploys the functions and the API; a line on it. Raises StageError with what Chalice said last."""
     variables = {"AWS_DEFAULT_REGION": stage.region, "TASK_STREAM_ARN": stream_arn}
     output, compiled = _run_chalice(stage, variables, "deploy")
+    tag_roles(stage)
     made = sum("Creating" in line for line in output.splitlines() if "package" not in line)
     return f"{len(stage.handlers)} functions and the API, {made} things new, {compiled} modules compiled"
 

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import boto3
 
 from tools.ops.new_stage import check_name
+from tools.ops.roles import check_region
 from tools.ops.stage import AwsRefused, Stage, StageError
 
 # When AWS deprecates a runtime, and from when on it refuses to update functions that have it; cfn-lint 1.58 has it from
@@ -38,7 +39,15 @@ def check_preflight(stage: Stage) -> str:
 
 
 def check_access(stage: Stage) -> str:
-    """The account and the region that the credentials lead to, in a line. Raises StageError."""
+    """The account and the region that the credentials lead to, in a line. Raises StageError where the stage is not."""
+    where = check_place(stage)
+    if not stage.is_local:
+        check_region(stage)
+    return where
+
+
+def check_place(stage: Stage) -> str:
+    """As ``check_access``, by what was deployed from this machine alone."""
     region = stage.region
     try:
         account = str(stage.call("sts", "get_caller_identity")["Account"])

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tools.ops.stage import AwsRefused, Stage, StageError
+from tools.ops.tables import update_table
+from tools.ops.unsent import check_queues, empty_queues, open_queue
 
 _POLL_SECONDS = 3.0
 _WAIT_SECONDS = 900.0
@@ -25,6 +27,7 @@ def stack_up(stage: Stage, options: Mapping[str, str]) -> str:
     stack = _settled(stage)  # a run that was stopped may have left it at work
     if stack is not None and stack["StackStatus"] in _BROKEN:
         # A first creation that failed leaves a stack that can only be deleted. Its tables stay.
+        check_queues(stage, *stage.queues)
         stack_down(stage)
         stack = None
     if stack is None:
@@ -33,10 +36,14 @@ def stack_up(stage: Stage, options: Mapping[str, str]) -> str:
     before = _parameters_of(stack)
     owned = {parameter for parameter in _tables(stage) if before.get(parameter, "true") == "true"}
     missing = _missing(stage)
+    if before.get("WithQueue") == "true" and not stage.queue_name:
+        empty_queues(stage, stage.messages_queue, stage.dead_letter_queue)
     if gone := owned & missing:
         # Somebody deleted a table behind the stack's back: it lets go of it, and then makes a new one.
         _run(stage, "update_stack", _parameters(stage, options, before, owned - gone))
     changed = _run(stage, "update_stack", _parameters(stage, options, before, owned | missing))
+    if stage.queue_name:
+        open_queue(stage)  # a run that was to delete it, and was stopped, has closed it
     if gone:
         again = " and ".join(name for parameter, name in _tables(stage).items() if parameter in gone)
         return f"{stage.prefix} has made {again} again, {_extent(stage)}"
@@ -70,30 +77,26 @@ def stack_parameters(stage: Stage) -> dict[str, str]:
 def ensure_tables(stage: Stage, options: Mapping[str, str]) -> tuple[str, str]:
     """The ARN of the task table's stream, and a line on the tables.
 
-    A table that was restored from a backup has neither stream nor TTL: they are switched on again. One that the stack
-    does not own gets its recovery here, too. options: as those of ``stack_up``. Raises StageError.
+    A table that was kept, or restored from a backup, has not all that the template says: it is brought up to date. One
+    that the stack does not own gets its recovery here, too. options: as those of ``stack_up``. Raises StageError.
     """
-    told = []
-    table = stage.call("dynamodb", "describe_table", TableName=stage.task_table_name)["Table"]
-    if not table.get("StreamSpecification", {}).get("StreamEnabled"):
-        stream = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
-        stage.call("dynamodb", "update_table", TableName=stage.task_table_name, StreamSpecification=stream)
-        stage.wait("dynamodb", "table_exists", TableName=stage.task_table_name)
-        table = stage.call("dynamodb", "describe_table", TableName=stage.task_table_name)["Table"]
-        told.append("its stream is switched on")
-    label = table["LatestStreamArn"].rpartition("/")[2]
-    tasks = [f"{stage.task_table_name}, stream {label}", *told, *_ensure_both(stage, stage.task_table_name, options)]
-    outbox = [stage.outbox_table_name, *_ensure_both(stage, stage.outbox_table_name, options)]
-    return table["LatestStreamArn"], f"{', '.join(tasks)}; {', '.join(outbox)}"
+    from chalice.package import YAMLTemplateSerializer  # the slowest import of all, and needed here alone
+
+    resources = YAMLTemplateSerializer().load_template(template(stage))["Resources"]
+
+    def bring_up_to_date(logical_id: str, name: str) -> str:
+        changed = [*update_table(stage, name, resources[logical_id]["Properties"]), *_recovery(stage, name, options)]
+        return ", ".join(["", *changed])
+
+    tasks = bring_up_to_date("TaskTable", stage.task_table_name)
+    outbox = bring_up_to_date("OutboxTable", stage.outbox_table_name)
+    stream = stage.call("dynamodb", "describe_table", TableName=stage.task_table_name)["Table"]["LatestStreamArn"]
+    label = stream.rpartition("/")[2]
+    return stream, f"{stage.task_table_name}, stream {label}{tasks}; {stage.outbox_table_name}{outbox}"
 
 
-def _ensure_both(stage: Stage, table: str, options: Mapping[str, str]) -> Iterator[str]:
-    """What both tables have: time to live, and point-in-time recovery as the stack says; what had to be changed."""
-    ttl = stage.call("dynamodb", "describe_time_to_live", TableName=table)["TimeToLiveDescription"]
-    if ttl.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
-        setting = {"Enabled": True, "AttributeName": "ExpirationTs"}
-        stage.call("dynamodb", "update_time_to_live", TableName=table, TimeToLiveSpecification=setting)
-        yield "its time to live is switched on"
+def _recovery(stage: Stage, table: str, options: Mapping[str, str]) -> Iterator[str]:
+    """Gives a table point-in-time recovery as the stack says; what had to be changed."""
     wanted = stack_parameters(stage).get("WithRecovery") == "true"
     backups = stage.call("dynamodb", "describe_continuous_backups", TableName=table)
     found = backups["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})

@@ -78,8 +78,7 @@ class Stage:
         self.queue_name = settings.queue_name
         self.telegram_api_url = settings.telegram_api_url
         self._endpoint_url: str | None = None
-        # The AWS CLI and the other SDKs take either variable, boto3 only the first.
-        given = {"region_name": os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")}
+        given: dict[str, str | None]
         if self.is_local:
             self.telegram_api_url = _loopback("BOTTE_TELEGRAM_PORT", "8081")
             self._endpoint_url = _loopback("BOTTE_AWS_PORT", "4566")
@@ -88,6 +87,8 @@ class Stage:
                 "aws_access_key_id": self.environment["AWS_ACCESS_KEY_ID"],
                 "aws_secret_access_key": self.environment["AWS_SECRET_ACCESS_KEY"],
             }
+        else:
+            given = {"region_name": _given_region()}
         try:
             self._session = boto3.Session(**given)
         except BotoCoreError as error:
@@ -100,6 +101,11 @@ class Stage:
         return f"botte-{self.name}"
 
     @property
+    def messages_queue(self) -> str:
+        """The queue of the SQS door, on or off."""
+        return self.queue_name or f"{self.prefix}-messages"
+
+    @property
     def failures_queue(self) -> str:
         """The queue of what AWS gave up."""
         return f"{self.prefix}-failures"
@@ -108,6 +114,11 @@ class Stage:
     def dead_letter_queue(self) -> str:
         """The queue of what its queue gave up, if the stage has one."""
         return f"{self.prefix}-messages-dead-letter"
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Every queue that the stage may have."""
+        return (self.messages_queue, self.dead_letter_queue, self.failures_queue)
 
     @property
     def deployed_file(self) -> Path:
@@ -219,6 +230,15 @@ _SERVICE_NAMES = {"ssm": "the Parameter Store"}
 def _unusable(service: str, error: BotoCoreError) -> StageError:
     mend = ": run aws configure" if isinstance(error, NoCredentialsError) else ""
     return StageError(f"{_SERVICE_NAMES.get(service, service)} cannot be used: {error}{mend}")
+
+
+def _given_region() -> str | None:
+    """The region in the environment. The AWS CLI takes one of the variables, boto3 the other. Raises StageError."""
+    given = {name: os.environ[name] for name in ("AWS_REGION", "AWS_DEFAULT_REGION") if os.environ.get(name)}
+    if len(set(given.values())) > 1:
+        told = " and ".join(f"{name} is {value}" for name, value in given.items())
+        raise StageError(f"{told}: unset the one that is not meant")
+    return next(iter(given.values()), None)
 
 
 def _loopback(variable: str, port: str) -> str:

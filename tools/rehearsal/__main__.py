@@ -30,6 +30,7 @@ _AFTER: tuple[Act, ...] = (
     ("rotate-token --yes", "rotate-token YES=1", {}),
     ("doctor", "doctor", {}),
     ("logs", "logs", {}),
+    ("destroy --dry-run", "destroy DRY_RUN=1", {}),
     ("destroy --yes", "destroy YES=1", {}),
 )
 

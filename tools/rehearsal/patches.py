@@ -11,6 +11,7 @@ from typing import Any
 from moto.apigateway.models import APIGatewayBackend
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.table import Table
 from moto.logs.metric_filters import MetricFilters
 from moto.sns.models import SNSBackend
 from moto.sqs.models import sqs_backends
@@ -29,6 +30,7 @@ def patch_moto() -> None:
     _replace_event_invoke_config()
     _replace_metric_filter()
     _leave_mail_unconfirmed()
+    _replace_streams()
     patch_stack_updates()
 
 
@@ -129,3 +131,15 @@ def _leave_mail_unconfirmed() -> None:
         return made
 
     setattr(SNSBackend, "subscribe", subscribe)  # noqa: B010 - a method cannot be assigned to
+
+
+def _replace_streams() -> None:
+    """A stream that is switched off may be switched on again, as another one; moto takes it for the old one."""
+    set_specification = Table.set_stream_specification
+
+    def set_stream_specification(self: Any, streams: dict[str, Any] | None) -> None:
+        set_specification(self, streams)
+        if not (self.stream_specification or {}).get("StreamEnabled"):
+            self.latest_stream_label = None
+
+    setattr(Table, "set_stream_specification", set_stream_specification)  # noqa: B010 - a method cannot be assigned to
