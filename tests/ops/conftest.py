@@ -117,3 +117,9 @@ def first(world: World) -> tuple[int, str]:
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         status = world.run("deploy")
     return status, printed.getvalue()
+
+
+def delete_table(dynamodb: Any, name: str) -> None:
+    """Deletes a table that is protected."""
+    dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+    dynamodb.delete_table(TableName=name)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.ops.conftest import delete_table
 from tests.ops.template import alarms
 from tools.dev.aws import RESOURCES_FILE, EmbeddedAws
 from tools.ops.alarms import alarm_names, set_up_alarms, topic_arn
@@ -43,7 +44,7 @@ def make_stage(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ma
     aws.client("cloudformation").delete_stack(StackName=stage.prefix)
     aws.client("cloudwatch").delete_alarms(AlarmNames=names)
     for table in (stage.task_table_name, stage.outbox_table_name):
-        aws.client("dynamodb").delete_table(TableName=table)
+        delete_table(aws.client("dynamodb"), table)
     for group in groups:
         aws.client("logs").delete_log_group(logGroupName=group)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import BOT_TOKEN, HTTP_API_TOKEN
-from tests.ops.conftest import World, eventually
+from tests.ops.conftest import World, delete_table, eventually
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID
 
 DOORS = ["HTTP", "Lambda", "DynamoDB", "SQS"]
@@ -209,8 +209,7 @@ def test_a_deployment_from_another_machine_makes_no_second_api(world: World) -> 
 def test_a_table_that_was_made_again_is_read_again(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     dynamodb = world.client("dynamodb")
     old = dynamodb.describe_table(TableName="botte-prod-tasks")["Table"]["LatestStreamArn"]
-    dynamodb.update_table(TableName="botte-prod-tasks", DeletionProtectionEnabled=False)
-    dynamodb.delete_table(TableName="botte-prod-tasks")
+    delete_table(dynamodb, "botte-prod-tasks")
     assert world.run("deploy", owner=False) == 0
     printed = capsys.readouterr().out
     assert "botte-prod has made botte-prod-tasks again" in printed

@@ -104,7 +104,7 @@ def test_a_stage_has_one_region_and_its_roles_tell_which_on_any_machine(
     before = everything(world)
     assert world.run(*command) == 1
     printed = capsys.readouterr()
-    told = "prod is in region us-east-1, as its role botte-prod-message tells, and this is eu-west-1: set AWS_REGION="
+    told = "prod is in region us-east-1, as its role botte-prod-api_handler tells, and this is eu-west-1: set"
     assert told in printed.out + printed.err
     assert everything(world) == before
 
@@ -117,7 +117,7 @@ def test_roles_that_tell_no_region_are_not_those_of_one_in_which_nothing_else_is
         world.client("iam").untag_role(RoleName=role, TagKeys=["region"])
     before = everything(world)
     assert world.run(*command) == 1
-    told = "the role botte-prod-message is there, and nothing else of prod in region eu-west-1: set AWS_REGION to the"
+    told = "the role botte-prod-api_handler is there, and nothing else of prod in region eu-west-1: set AWS_REGION"
     assert told in capsys.readouterr().err
     assert everything(world) == before
 
@@ -130,7 +130,7 @@ def test_what_is_left_in_another_region_goes_without_the_roles(world: World, els
     printed = capsys.readouterr().out
     assert "1 deleted" in printed
     assert (
-        "roles               botte-prod-message stays: the role botte-prod-message is there, and nothing else"
+        "roles               botte-prod-api_handler stays: the role botte-prod-api_handler is there, and nothing else"
         in printed
     )
     assert everything(world) == before
@@ -174,9 +174,9 @@ def test_a_dry_run_tells_what_would_be_deleted_and_changes_nothing(world: World,
     assert lines[0] == "This deletes of prod, in account 123456789012, region us-east-1:"
     for line in (
         "schedule            botte-prod-redeliver-event",
-        "functions           botte-prod-message",
-        "roles               botte-prod-message",
-        "logs                /aws/lambda/botte-prod-message",
+        "functions           botte-prod",
+        "roles               botte-prod-api_handler",
+        "logs                /aws/lambda/botte-prod",
         f"stack               botte-prod, with its queues botte-prod-messages (messages: 0), {DEAD} (messages: 0), "
         "botte-prod-failures (messages: 2)",
         "parameters          /botte/prod/telegram-bot-token",

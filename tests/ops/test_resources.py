@@ -15,6 +15,7 @@ from botocore.session import Session
 from botocore.validate import ParamValidator
 from chalice.config import Config
 
+from tests.ops.conftest import delete_table
 from tests.ops.template import STAGE, alarms, metrics, template
 from tools.dev.aws import RESOURCES_FILE, EmbeddedAws
 from tools.ops.alarms import alarm_names, alarm_options
@@ -42,12 +43,7 @@ def make(aws: EmbeddedAws) -> Iterator[Make]:
     for stage in made:
         cloudformation.delete_stack(StackName=stage)
         for name in (f"botte-{stage}-tasks", f"botte-{stage}-outbox"):
-            delete_table(aws, name)  # it survives the stack
-
-
-def delete_table(aws: EmbeddedAws, name: str) -> None:
-    aws.client("dynamodb").update_table(TableName=name, DeletionProtectionEnabled=False)
-    aws.client("dynamodb").delete_table(TableName=name)
+            delete_table(aws.client("dynamodb"), name)  # it survives the stack
 
 
 def queues(aws: EmbeddedAws, prefix: str) -> dict[str, dict[str, str]]:
@@ -108,7 +104,7 @@ def test_a_table_that_is_there_already_is_left_alone(aws: EmbeddedAws, make: Mak
     cloudformation, stage = aws.client("cloudformation"), prefix.removeprefix("botte-")
     cloudformation.delete_stack(StackName=stage)
     for parameter in names.keys() - set(there):
-        delete_table(aws, f"{prefix}-{names[parameter]}")
+        delete_table(aws.client("dynamodb"), f"{prefix}-{names[parameter]}")
     parameters = {"Stage": stage, **dict.fromkeys(there, "false")}
     given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
     cloudformation.create_stack(StackName=stage, TemplateBody=RESOURCES_FILE.read_text(), Parameters=given)

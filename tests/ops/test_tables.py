@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.ops.conftest import World
+from tests.ops.conftest import World, delete_table
 from tools.ops.stack import ensure_tables
 from tools.ops.stage import Stage, StageError
 
@@ -37,8 +37,7 @@ def no_tables_left(world: World) -> Iterator[None]:
     yield
     dynamodb = world.client("dynamodb")
     for name in dynamodb.list_tables()["TableNames"]:
-        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
-        dynamodb.delete_table(TableName=name)
+        delete_table(dynamodb, name)
 
 
 def make_old_tables(world: World, *, tasks: dict[str, Any] | None = None, outbox: dict[str, Any] | None = None) -> None:
