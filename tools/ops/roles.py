@@ -10,11 +10,14 @@ _REGION_TAG = "region"
 
 
 def tag_roles(stage: Stage) -> None:
-    """Notes on each role to which stage and region it belongs, for whoever deploys or destroys from elsewhere."""
+    """Notes on each role to which stage and region it belongs, for whoever deploys or destroys from elsewhere.
+
+    One that a stage's configuration has replaced by a role of its own is not there.
+    """
     tags = {"app": "botte", "stage": stage.name, _REGION_TAG: stage.region}
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
     for handler in stage.handlers:
-        stage.call("iam", "tag_role", RoleName=role_name(stage, handler), Tags=listed)
+        stage.find("iam", "tag_role", RoleName=role_name(stage, handler), Tags=listed)
 
 
 def find_roles(stage: Stage) -> dict[str, str | None]:
