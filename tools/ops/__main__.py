@@ -13,6 +13,7 @@ from tools.ops.destroy import destroy
 from tools.ops.doctor import examine
 from tools.ops.logs import show_logs
 from tools.ops.plan import show_plan
+from tools.ops.rollback import roll_back
 from tools.ops.rotate import rotate_token
 from tools.ops.stage import ROOT, Stage, StageError
 from tools.ops.webhook import delete_webhook, set_webhook, show_webhook
@@ -41,7 +42,10 @@ def _run(given: argparse.Namespace, stage: Stage) -> int:
         case "discard":
             return discard(stage, console, given.id)
         case "deploy":
-            return show_plan(stage, console) if given.dry_run else Deployment(stage, console, _options(given)).run()
+            options = _options(given)
+            return show_plan(stage, console, options) if given.dry_run else Deployment(stage, console, options).run()
+        case "rollback":
+            return roll_back(stage, console, dry_run=given.dry_run)
         case "doctor":
             return examine(stage, console)
         case "rotate-token":
@@ -70,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.ops", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     deploy = commands.add_parser("deploy", help="from nothing, or from any state, to a stage that works")
-    deploy.add_argument("--dry-run", action="store_true", help="only show what would be done, and the IAM policies")
+    rollback = commands.add_parser("rollback", help="bring back the last deployment that worked, by its commit")
+    for command in (deploy, rollback):
+        command.add_argument("--dry-run", action="store_true", help="only show what would change")
     deploy.add_argument("--recovery", choices=["on", "off"], help="point-in-time recovery of the tables (it costs)")
     deploy.add_argument(
         "--alarms", metavar="EMAIL|on|off", help="alarms on failing functions, waiting and parked messages"
@@ -86,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     redrive.add_argument("--id", help="only this message")
     discard = commands.add_parser("discard", help="forget one of them; without an id all that cannot be sent")
     discard.add_argument("--id", help="this message; it is not asked for")
-    for command in (rotate, destroy, discard):
+    for command in (deploy, rollback, rotate, destroy, discard):
         command.add_argument("--yes", action="store_true", help="do not ask")
     webhook = commands.add_parser("webhook", help="what people write to the bot: /echo, /status")
     webhook.add_argument("action", choices=["set", "info", "delete"])

@@ -67,6 +67,24 @@ def stack_parameters(stage: Stage) -> dict[str, str]:
     return _parameters_of(stack) if stack else {}
 
 
+def standing_stack(stage: Stage) -> tuple[str, dict[str, str]] | None:
+    """The template and the parameters of the stack, of its tables only those that are there; None if none stands."""
+    stack = find_stack(stage)
+    if stack is None or stack["StackStatus"] in _BROKEN:
+        return None
+    body = stage.call("cloudformation", "get_template", StackName=stage.prefix, TemplateStage="Original")
+    return str(body["TemplateBody"]), {**_parameters_of(stack), **dict.fromkeys(_missing(stage), "false")}
+
+
+def planned_parameters(stage: Stage, options: Mapping[str, str]) -> dict[str, str]:
+    """The parameters that ``stack_up`` will give the stack."""
+    stack, missing = find_stack(stage), _missing(stage)
+    before = {} if stack is None or stack["StackStatus"] in _BROKEN else _parameters_of(stack)
+    owned = {parameter for parameter in _tables(stage) if before and before.get(parameter, "true") == "true"}
+    planned = _parameters(stage, options, before, owned | missing)
+    return {each["ParameterKey"]: each["ParameterValue"] for each in planned}
+
+
 def ensure_tables(stage: Stage, options: Mapping[str, str]) -> tuple[str, str]:
     """The ARN of the task table's stream, and a line on the tables.
 
