@@ -8,10 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tools.ops.__main__ import main
+from tools.ops.doors import newest_http_token
+from tools.ops.enrol import show_token_command
+from tools.ops.stage import Stage
 from tools.rehearsal.project import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -64,3 +68,12 @@ def test_the_doctor_says_so_where_no_twin_runs(
     printed = capsys.readouterr().out
     assert "WRONG  sts cannot be used" in printed
     assert "mend: make run" in printed
+
+
+def test_the_line_that_shows_the_token_works_on_the_twin_too(twin: subprocess.Popen[str]) -> None:
+    stage = Stage("local")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", show_token_command(stage)], env={"PATH": path}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{newest_http_token(stage)}\n"

@@ -90,10 +90,11 @@ def find_source(root: Path) -> Source:
 
 
 def git(root: Path, *arguments: str) -> str | None:
-    """What a command of Git prints; None if it fails, or there is no Git."""
+    """What a command of Git prints; None if it fails, or there is no Git. Its hooks see no secrets."""
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments], env=dict(os.environ), capture_output=True, text=True, check=False
+            ["git", "-C", str(root), *arguments], env=environment, capture_output=True, text=True, check=False
         )
     except OSError:
         return None

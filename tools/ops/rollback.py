@@ -41,7 +41,11 @@ def roll_back(stage: Stage, console: Console, *, dry_run: bool = False) -> int:
             status = _deploy(stage, worktree, [*["--yes"] * console.assumes_yes, *["--dry-run"] * dry_run])
         finally:
             git(stage.root, "worktree", "remove", "--force", str(worktree))
-    write_deployed_file(stage)
+    if status == 0 and not dry_run:
+        write_deployed_file(stage)
+        console.say(
+            f"This checkout still has what was rolled back: make deploy STAGE={stage.name} would bring it again."
+        )
     return status
 
 

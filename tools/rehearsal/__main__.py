@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 from tools.rehearsal.backend import Backend
-from tools.rehearsal.project import commit_project, copy_project, environment, narrow_policy
+from tools.rehearsal.project import commit_project, copy_project, environment, narrow_policy, take_commit_back
 from tools.rehearsal.senders import run_in_shell, sender_commands
 
 STAGE = "prod"
@@ -69,7 +69,12 @@ def _acts(project: Path, variables: dict[str, str], telegram: FakeTelegram) -> I
     narrow_policy(project, STAGE, "message", "ssm:PutParameter")
     commit_project(project, "The Lambda door may write no parameter any more")
     print("\nA right is taken out of a policy file, and committed.", flush=True)
-    for arguments, command, added in (*_CHANGED, *_AFTER):
+    for arguments, command, added in _CHANGED:
+        yield _run(project, arguments, command, variables, added)
+        phone.show()
+    take_commit_back(project)
+    print("\nThe commit is taken back.", flush=True)
+    for arguments, command, added in _AFTER:
         yield _run(project, arguments, command, variables, added)
         phone.show()
 

@@ -37,6 +37,11 @@ def commit_project(folder: Path, message: str) -> None:
     _git(folder, "-c", "user.name=You", "-c", "user.email=you@example.org", "commit", "--quiet", "-m", message)
 
 
+def take_commit_back(folder: Path) -> None:
+    """Makes of a copy what it was before its last commit."""
+    _git(folder, "reset", "--quiet", "--hard", "HEAD~1")
+
+
 def _git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *arguments], cwd=folder, check=True)
 
