@@ -39,8 +39,8 @@ def test_nothing_is_told_where_nothing_is_different() -> None:
 
 
 def test_nested_settings_are_told_one_by_one() -> None:
-    nested = {"a": {"b": 1, "c": ["x", "y"]}, "d": [{"e": True}], "f": {}}
-    assert dict(flatten(nested)) == {"a.b": "1", "a.c": '["x", "y"]', "d.0.e": "true", "f": "{}"}
+    nested = {"a": {"b": 1, "c": ["x", "y"]}, "d": [{"e": True}], "f": {}, "g": None, "h": [], "i": 0}
+    assert dict(flatten(nested)) == {"a.b": "1", "a.c": '["x", "y"]', "d.0.e": "true", "i": "0"}
 
 
 def test_the_parameters_of_a_stack_tell_which_resources_it_has() -> None:

@@ -55,14 +55,14 @@ def compare(there: State, wanted: State, *, with_new_rights: bool) -> Changes:
 
 
 def flatten(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """The settings of nested JSON: ``{"a": {"b": 1}}`` is ``("a.b", "1")``."""
-    if isinstance(value, dict) and value:
+    """The settings of nested JSON: ``{"a": {"b": 1}}`` is ``("a.b", "1")``. What is empty is left out."""
+    if isinstance(value, dict):
         for key, inner in value.items():
             yield from flatten(inner, f"{name}.{key}" if name else str(key))
     elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
         for number, inner in enumerate(value):
             yield from flatten(inner, f"{name}.{number}")
-    else:
+    elif value not in (None, []):
         yield name, value if isinstance(value, str) else json.dumps(value)
 
 

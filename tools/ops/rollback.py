@@ -43,9 +43,7 @@ def roll_back(stage: Stage, console: Console, *, dry_run: bool = False) -> int:
             git(stage.root, "worktree", "remove", "--force", str(worktree))
     if status == 0 and not dry_run:
         write_deployed_file(stage)
-        console.say(
-            f"This checkout still has what was rolled back: make deploy STAGE={stage.name} would bring it again."
-        )
+        console.say(f"This checkout has what was rolled back: make deploy STAGE={stage.name} would bring it again.")
     return status
 
 

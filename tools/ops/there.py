@@ -95,7 +95,7 @@ def _function(stage: Stage, handler: str, found: Any, codes: Mapping[str, str]) 
             settings["called by"] = CALLERS[handler]
     if handler == "message":
         retries = stage.find("lambda", "get_function_event_invoke_config", FunctionName=name) or {}
-        settings |= {f"async {key}": value for key, value in flatten(restrict(retries, async_policy(stage))) if key}
+        settings |= {f"async {key}": value for key, value in flatten(restrict(retries, async_policy(stage)))}
     return settings
 
 
