@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.settings import HTTP_API_TOKEN
 from tools.ops.__main__ import main
-from tools.ops.doors import newest_http_token
 from tools.ops.enrol import show_token_command
 from tools.ops.stage import Stage
 from tools.rehearsal.project import ROOT
@@ -70,10 +70,11 @@ def test_the_doctor_says_so_where_no_twin_runs(
     assert "mend: make run" in printed
 
 
-def test_the_line_that_shows_the_token_works_on_the_twin_too(twin: subprocess.Popen[str]) -> None:
+def test_the_line_that_shows_the_token_prints_the_newest_alone_on_the_twin_too(twin: subprocess.Popen[str]) -> None:
     stage = Stage("local")
+    stage.put_secret(HTTP_API_TOKEN, "2026-11-28T13:00:00Z old-token\n2026-11-28T14:00:00Z new-token\n")
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", "-c", show_token_command(stage)], env={"PATH": path}, capture_output=True, text=True, check=True
     )
-    assert done.stdout == f"{newest_http_token(stage)}\n"
+    assert done.stdout == "new-token\n"
