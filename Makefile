@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run aws test test-slow simulate chaos growth cold warm cli footprint lint format lock clean bootstrap bootstrap-run
-.PHONY: stage deploy doctor failed redrive discard logs rotate-token destroy deploy-rehearsal
+.PHONY: stage deploy rollback doctor failed redrive discard logs rotate-token destroy deploy-rehearsal
 
 help: ## Show what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' Makefile
@@ -70,9 +70,12 @@ discard: bootstrap-run ## Forget one of those messages, or all that cannot be se
 stage: bootstrap-run ## Add a stage: make stage NAME=ops [QUEUE=1]; without NAME, write all policies anew from those of prod
 	@exec .venv/bin/python -m tools.ops stage $(if $(NAME),--name "$(NAME)") $(if $(QUEUE),--queue)
 
-deploy: bootstrap-run ## Deploy a stage, or go on where it failed: make deploy STAGE=prod [DRY_RUN=1] [RECOVERY=on] [ALARMS=you@example.org]
-	@exec .venv/bin/python -m tools.ops deploy --stage "$(STAGE)" $(if $(DRY_RUN),--dry-run) \
+deploy: bootstrap-run ## Deploy a stage, or go on where it failed: make deploy STAGE=prod [DRY_RUN=1] [YES=1] [RECOVERY=on] [ALARMS=you@example.org]
+	@exec .venv/bin/python -m tools.ops deploy --stage "$(STAGE)" $(if $(DRY_RUN),--dry-run) $(if $(YES),--yes) \
 	    $(if $(RECOVERY),--recovery "$(RECOVERY)") $(if $(ALARMS),--alarms "$(ALARMS)")
+
+rollback: bootstrap-run ## Bring back the deployment before, by its commit: make rollback STAGE=prod [DRY_RUN=1] [YES=1]
+	@exec .venv/bin/python -m tools.ops rollback --stage "$(STAGE)" $(if $(DRY_RUN),--dry-run) $(if $(YES),--yes)
 
 doctor: bootstrap-run ## Check every part of a stage, and tell what mends it: make doctor STAGE=prod
 	@exec .venv/bin/python -m tools.ops doctor --stage "$(STAGE)"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from chalice.package import YAMLTemplateSerializer
-
 from tools.dev.aws import RESOURCES_FILE
+from tools.ops.resources import read_template
 
 STAGE = "prod"
 
@@ -15,7 +14,7 @@ STAGE = "prod"
 @cache
 def template() -> Any:
     """The template, with ``!Sub x`` as ``{"Fn::Sub": "x"}``. To import cfn-lint's reader takes each worker 2 s."""
-    return YAMLTemplateSerializer().load_template(RESOURCES_FILE.read_text())
+    return read_template(RESOURCES_FILE.read_text())
 
 
 def alarms(*, with_queue: bool) -> list[dict[str, Any]]:

@@ -14,7 +14,10 @@ import pytest
 
 from chalicelib.settings import BOT_TOKEN, HTTP_API_TOKEN
 from tests.ops.conftest import World, delete_table, eventually
+from tests.ops.terminal import Terminal
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID
+from tools.rehearsal.project import commit_project, narrow_policy, take_commit_back
+from tools.rehearsal.senders import run_in_shell
 
 DOORS = ["HTTP", "Lambda", "DynamoDB", "SQS"]
 Printed = tuple[int, str]
@@ -40,17 +43,30 @@ def test_the_first_deployment_ends_with_a_message_through_every_door(world: Worl
 
 
 def test_each_step_is_told_in_one_line(first: Printed) -> None:
-    steps = [line[:20].strip() for line in first[1].splitlines()[:-1]]
-    assert steps == [
-        *("check", "stack", "tables", "bot", "chat", "HTTP token", "found", "stale", "functions", "mappings", "logs"),
-        *("alarms", "API", "HTTP door", "Lambda door", "DynamoDB door", "SQS door"),
+    lines = [line for line in first[1].splitlines()[:-1] if not line.startswith("  + ")]
+    assert [line[:20].strip() for line in lines] == [
+        *("check", "package", "changes", "stack", "tables", "bot", "chat", "HTTP token", "found", "stale"),
+        *("functions", "mappings", "logs", "alarms", "API"),
+        *("HTTP door", "Lambda door", "DynamoDB door", "SQS door", "URL", "token", "try it"),
     ]
+    assert "changes             27 made" in first[1]
+
+
+def test_the_line_that_is_printed_at_the_end_sends_a_message_when_it_is_pasted(
+    world: World, first: Printed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (line,) = [line[20:] for line in first[1].splitlines() if line.startswith("try it ")]
+    assert run_in_shell(line, world.variables) == 0
+    assert json.loads(capsys.readouterr().out)["text"] == "Hello World"
 
 
 def test_the_parameters_are_stored_the_secret_ones_encrypted(world: World) -> None:
     found = world.client("ssm").get_parameters_by_path(Path="/botte/prod", WithDecryption=True)["Parameters"]
     kinds = {each["Name"].rpartition("/")[2]: each["Type"] for each in found}
-    assert kinds == {BOT_TOKEN: "SecureString", HTTP_API_TOKEN: "SecureString", "telegram-chats": "String"}
+    assert kinds == {
+        **{BOT_TOKEN: "SecureString", HTTP_API_TOKEN: "SecureString"},
+        **{"telegram-chats": "String", "deployment": "String"},
+    }
     assert world.parameter(BOT_TOKEN) == TWIN_BOT_TOKEN
     assert json.loads(world.parameter("telegram-chats")) == {"default": TWIN_CHAT_ID}
 
@@ -82,14 +98,14 @@ def test_no_secret_is_in_the_arguments_or_the_environment_of_chalice(
 
     def run(arguments: Any, **options: Any) -> Any:
         runs.append((arguments, options["env"]))
-        if "deploy" not in arguments:  # pip, and the compiler
+        if "deploy" not in arguments:  # Git, pip, the compiler, and chalice package
             return really_run(arguments, **options)
         return subprocess.CompletedProcess(arguments, 1, "", "Error: not today")
 
     monkeypatch.setattr("tools.ops.package.subprocess.run", run)
     assert world.run("deploy") == 1
     assert 'deploy stopped at "functions": chalice deploy: Error: not today' in capsys.readouterr().err
-    assert len(runs) == 3
+    assert len(runs) == 5
     assert TWIN_BOT_TOKEN not in repr(runs)
 
 
@@ -188,8 +204,10 @@ def test_a_second_deployment_changes_nothing_and_sends_nothing_twice(
     assert world.run("deploy", owner=False) == 0
     printed = capsys.readouterr().out
     assert _endpoint_types(world) == [["REGIONAL"]]  # and the API is the same, and so its URL
+    assert "changes             nothing would change" in printed
     assert "botte-prod is unchanged" in printed
     assert "0 things new" in printed
+    assert [f"{door} door".ljust(20) + "not tried: " in printed for door in DOORS] == [True] * 4
     assert _everything(world) == before
     assert world.texts() == texts
 
@@ -219,6 +237,53 @@ def test_a_table_that_was_made_again_is_read_again(world: World, capsys: pytest.
     mappings = world.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     assert [each["EventSourceArn"] for each in mappings if "dynamodb" in each["EventSourceArn"]] == [new]
     assert "DynamoDB door       put, then SENT" in printed
+
+
+def test_a_changed_right_is_shown_asked_for_and_tried_and_a_rollback_brings_it_back(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def rights() -> str:
+        role = {"RoleName": "botte-prod-message", "PolicyName": "botte-prod-message"}
+        return json.dumps(world.client("iam").get_role_policy(**role)["PolicyDocument"])
+
+    commit_project(world.project, "as it is")
+    assert world.run("deploy", owner=False) == 0  # from a commit now
+    capfd.readouterr()
+    narrow_policy(world.project, "prod", "message", "ssm:PutParameter")
+    config = world.project / ".chalice" / "config.json"
+    config.write_text(config.read_text().replace('"lambda_memory_size": 256', '"lambda_memory_size": 512'))
+    commit_project(world.project, "narrower")
+    before = rights()
+    assert world.run("deploy", "--dry-run", owner=False) == 0
+    shown = capfd.readouterr().out.splitlines()[1:]
+    assert shown[:4] == [
+        "  ~ function botte-prod-redeliver",
+        "      ~ memory: 256 MB -> 512 MB",
+        "  ~ role botte-prod-message",
+        "      - allow ssm:PutParameter on arn:aws:ssm:*:*:parameter/botte/prod/telegram-chats",
+    ]
+    assert shown[4].startswith("changes             2 changed")
+    assert world.run("deploy", owner=False) == 1
+    assert "Nothing was changed. Without a terminal, YES=1 is the answer." in capfd.readouterr().out
+    assert rights() == before
+    world.fail("DynamoDB.PutItem")
+    terminal = Terminal(world, "deploy")
+    terminal.expect("This takes away:")
+    terminal.expect("- allow ssm:PutParameter")
+    terminal.expect("Go on? [y/n]")
+    terminal.type("y")
+    terminal.expect("DynamoDB door")
+    terminal.expect("Bring back the deployment of ")
+    terminal.type("n")
+    assert terminal.end() == 1
+    assert "make rollback STAGE=prod brings back the deployment of " in terminal.seen
+    assert "ssm:PutParameter" not in rights()
+    assert world.run("rollback", "--yes", owner=False) == 0
+    printed = capfd.readouterr().out
+    assert "      + allow ssm:PutParameter on " in printed
+    assert "DynamoDB door       put, then SENT" in printed
+    assert rights() == before
+    take_commit_back(world.project)
 
 
 def _endpoint_types(world: World) -> list[list[str]]:

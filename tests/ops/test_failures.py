@@ -144,7 +144,7 @@ def test_a_deployment_takes_the_tables_over_that_destroy_left(
     assert functions == {each["FunctionName"] for each in world.client("lambda").list_functions()["Functions"]}
     assert world.run("deploy") == 0
     assert recovery() == {"ENABLED"}
-    assert world.run("deploy", "--recovery", "off", "--alarms", "off") == 0
+    assert world.run("deploy", "--yes", "--recovery", "off", "--alarms", "off") == 0
     assert recovery() == {"DISABLED"}
     assert measured(world) == []
     assert world.run("destroy", "--yes", "--table") == 0

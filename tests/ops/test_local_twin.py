@@ -8,10 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from chalicelib.settings import HTTP_API_TOKEN
 from tools.ops.__main__ import main
+from tools.ops.enrol import show_token_command
+from tools.ops.stage import Stage
 from tools.rehearsal.project import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -64,3 +68,13 @@ def test_the_doctor_says_so_where_no_twin_runs(
     printed = capsys.readouterr().out
     assert "WRONG  sts cannot be used" in printed
     assert "mend: make run" in printed
+
+
+def test_the_line_that_shows_the_token_prints_the_newest_alone_on_the_twin_too(twin: subprocess.Popen[str]) -> None:
+    stage = Stage("local")
+    stage.put_secret(HTTP_API_TOKEN, "2026-11-28T13:00:00Z old-token\n2026-11-28T14:00:00Z new-token\n")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", show_token_command(stage)], env={"PATH": path}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "new-token\n"

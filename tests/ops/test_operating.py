@@ -3,63 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import select
-import sys
-import time
 from typing import Any
 
 import pytest
 
 from chalicelib.settings import BOT_TOKEN, HTTP_API_TOKEN
 from tests.ops.conftest import World, eventually
+from tests.ops.terminal import Terminal
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID
 from tools.dev.functions import function_arn
 from tools.ops.doors import http_request
 from tools.ops.stage import Stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-
-
-class Terminal:
-    """A command of `tools.ops` on a terminal, which shows what a person would see."""
-
-    def __init__(self, world: World, *arguments: str, stage: str = "prod") -> None:
-        command = [sys.executable, "-m", "tools.ops", *arguments, "--stage", stage]
-        self.seen, self._passed = "", 0
-        self._pid, self._file = pty.fork()
-        if self._pid == 0:  # the command
-            os.chdir(world.project)
-            os.execve(sys.executable, command, world.variables)
-
-    def expect(self, text: str, seconds: float = 60.0) -> None:
-        """Waits until a text is shown, after what was expected before."""
-        ends = time.monotonic() + seconds
-        while (found := self.seen.find(text, self._passed)) < 0:
-            assert self._read(ends), f"{text!r} was not shown, but {self.seen!r}"
-        self._passed = found + len(text)
-
-    def type(self, line: str) -> None:
-        time.sleep(0.1)  # getpass drops what was typed before it asks
-        os.write(self._file, f"{line}\n".encode())
-
-    def end(self) -> int:
-        while self._read(time.monotonic() + 120.0):
-            pass
-        os.close(self._file)
-        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
-
-    def _read(self, ends: float) -> bool:
-        if not select.select([self._file], [], [], max(0.0, ends - time.monotonic()))[0]:
-            return False
-        try:
-            read = os.read(self._file, 4096)
-        except OSError:  # as Linux tells that the other end is closed
-            return False
-        self.seen += read.decode()
-        return bool(read)
 
 
 @pytest.fixture(autouse=True)
@@ -182,7 +139,7 @@ def test_the_doctor_finds_each_part_that_is_broken_and_a_deployment_mends_it(
     world.client("events").enable_rule(Name="botte-prod-redeliver-event")
     world.run("webhook", "delete")
     world.client("ssm").delete_parameter(Name="/botte/prod/http-api-token")
-    assert world.run("deploy") == 0
+    assert world.run("deploy", "--yes") == 0  # what somebody added is taken away
     capsys.readouterr()
     assert doctor(world, capsys) == (0, "")
 
@@ -221,6 +178,7 @@ def test_a_new_token_is_live_beside_the_old_one_until_every_sender_has_it(world:
 
     old = world.parameter(HTTP_API_TOKEN).split()[-1]
     terminal = Terminal(world, "rotate-token")
+    terminal.expect("live                0 s ...")
     terminal.expect("Has every sender got it")
     new = world.parameter(HTTP_API_TOKEN).split()[-1]
     assert old != new
@@ -288,13 +246,14 @@ def test_what_aws_gave_up_is_listed_and_taken_back(world: World, capsys: pytest.
     assert capsys.readouterr().out == "0 messages are parked on prod\n"
 
 
-def test_a_dry_run_shows_the_steps_and_the_policies_and_changes_nothing(
+def test_a_dry_run_shows_what_would_be_made_and_the_policies_and_changes_nothing(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = world.client("lambda").list_functions()["Functions"]
     assert world.run("deploy", "--dry-run", stage="dev") == 0
     printed = capsys.readouterr().out
-    assert "API: will be made" in printed
+    assert "  + API\n" in printed
+    assert "  + role botte-dev-redeliver\n" in printed
     assert "on arn:*:dynamodb:*:*:table/botte-dev-outbox/index/due" in printed
     assert world.client("lambda").list_functions()["Functions"] == before
 

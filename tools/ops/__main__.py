@@ -13,11 +13,12 @@ from tools.ops.deploy import Deployment
 from tools.ops.destroy import Destruction
 from tools.ops.doctor import examine
 from tools.ops.logs import show_logs
+from tools.ops.merge_template import show_merge_template
 from tools.ops.new_stage import make_stage
 from tools.ops.plan import show_plan
+from tools.ops.rollback import roll_back
 from tools.ops.rotate import rotate_token
 from tools.ops.stage import ROOT, Stage, StageError
-from tools.ops.template import show_merge_template
 from tools.ops.webhook import delete_webhook, set_webhook, show_webhook
 
 
@@ -47,7 +48,9 @@ def _run(given: argparse.Namespace, stage: Stage) -> int:
             return discard(stage, console, given.id)
         case "deploy":
             options = _options(given)
-            return show_plan(stage, console) if given.dry_run else Deployment(stage, console, options).run()
+            return show_plan(stage, console, options) if given.dry_run else Deployment(stage, console, options).run()
+        case "rollback":
+            return roll_back(stage, console, dry_run=given.dry_run)
         case "doctor":
             return examine(stage, console)
         case "rotate-token":
@@ -78,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.ops", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     deploy = commands.add_parser("deploy", help="from nothing, or from any state, to a stage that works")
-    deploy.add_argument("--dry-run", action="store_true", help="only show what would be done, and the IAM policies")
+    rollback = commands.add_parser("rollback", help="bring back the last deployment that worked, by its commit")
+    for command in (deploy, rollback):
+        command.add_argument("--dry-run", action="store_true", help="only show what would change")
     deploy.add_argument("--recovery", choices=["on", "off"], help="point-in-time recovery of the tables (it costs)")
     deploy.add_argument(
         "--alarms", metavar="EMAIL|on|off", help="alarms on what fails, waits, is parked or does not run"
@@ -97,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     redrive.add_argument("--id", help="only this message")
     discard = commands.add_parser("discard", help="forget one of them; without an id all that cannot be sent")
     discard.add_argument("--id", help="this message; it is not asked for")
-    for command in (rotate, destroy, discard):
+    for command in (deploy, rollback, rotate, destroy, discard):
         command.add_argument("--yes", action="store_true", help="do not ask")
     webhook = commands.add_parser("webhook", help="what people write to the bot: /echo, /status")
     webhook.add_argument("action", choices=["set", "info", "delete"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tools.ops.mappings import arn
+from tools.ops.resources import resources
 from tools.ops.stack import stack_parameters, template
 from tools.ops.stage import Stage, StageError
 from tools.ops.tuning import log_group
@@ -38,15 +39,9 @@ def set_up_alarms(stage: Stage) -> str:
 
 def alarm_names(stage: Stage) -> list[str]:
     """The names of the alarms that the stage has if they are asked for, as the template makes them."""
-    from chalice.package import YAMLTemplateSerializer  # takes half a second
-
-    resources = YAMLTemplateSerializer().load_template(template(stage))["Resources"].values()
-    conditions = {"HasAlarms", *(["HasQueueAlarm"] if stage.queue_name else [])}
-    return [
-        str(each["Properties"]["AlarmName"]["Fn::Sub"]).replace("${Stage}", stage.name)
-        for each in resources
-        if each["Type"] == "AWS::CloudWatch::Alarm" and each["Condition"] in conditions
-    ]
+    parameters = {"Stage": stage.name, "WithAlarms": "true", "WithQueue": "true" if stage.queue_name else "false"}
+    kinds = (resource.partition(" ") for resource in resources(template(stage), parameters))
+    return [name for kind, _, name in kinds if kind == "alarm"]
 
 
 def topic_arn(stage: Stage) -> str:

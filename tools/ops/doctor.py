@@ -28,7 +28,7 @@ from tools.ops.checks_aws import (
     check_throttling,
 )
 from tools.ops.console import Console
-from tools.ops.doors import send_through_each_door
+from tools.ops.doors import door_names, send_through
 from tools.ops.stage import Stage
 
 PATIENCE_SECONDS = 30.0  # with a door
@@ -79,12 +79,9 @@ def _tell(console: Console, findings: list[Finding]) -> int:
 
 def _doors(stage: Stage) -> list[Finding]:
     run = secrets.token_hex(4)
-    outcomes = send_through_each_door(
-        stage,
-        lambda door: f"doctor-{run}-{door}",
-        lambda door: f"make doctor: the {door} door of {stage.name} works.",
-        patience=PATIENCE_SECONDS,
-    )
-    return [
-        Finding(f"{each.door} door", each.answer, None if each.delivered else make("logs", stage)) for each in outcomes
-    ]
+    findings = []
+    for door in door_names(stage):
+        text = f"make doctor: the {door} door of {stage.name} works."
+        outcome = send_through(stage, door, f"doctor-{run}-{door}", text, patience=PATIENCE_SECONDS)
+        findings.append(Finding(f"{door} door", outcome.answer, None if outcome.delivered else make("logs", stage)))
+    return findings

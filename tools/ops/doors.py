@@ -30,28 +30,31 @@ class Outcome:
     answer: str
 
 
-def send_through_each_door(
-    stage: Stage, make_id: Callable[[str], str], text: Callable[[str], str], *, patience: float
-) -> list[Outcome]:
-    """Sends a message through each door that the stage has.
+def door_names(stage: Stage) -> list[str]:
+    """The doors that the stage has."""
+    return ["HTTP", "Lambda", "DynamoDB", *(["SQS"] if stage.queue_name else [])]
 
-    make_id, text: the message's id and its words, for the name of a door. A message that was delivered under the same
-    id is not sent again. patience: seconds that a door may take; a new one may take a minute to be there.
+
+def send_through(stage: Stage, door: str, id: str, text: str, *, patience: float) -> Outcome:
+    """Sends a message through a door; one that was delivered under the same id is not sent again.
+
+    patience: seconds that the door may take; a new one may take a minute to be there.
     """
-    doors: dict[str, Callable[[Stage, dict[str, Any], float], str]] = {
-        "HTTP": _http,
-        "Lambda": _lambda,
-        "DynamoDB": _dynamodb,
-        **({"SQS": _sqs} if stage.queue_name else {}),
-    }
-    outcomes = []
-    for door, send in doors.items():
-        message = {"text": text(door), "id": make_id(door), "sender_app": SENDER_APP}
-        try:
-            outcomes.append(Outcome(door, True, send(stage, message, time.monotonic() + patience)))
-        except (StageError, TableUnavailable) as error:
-            outcomes.append(Outcome(door, False, str(error)))
-    return outcomes
+    send = {"HTTP": _http, "Lambda": _lambda, "DynamoDB": _dynamodb, "SQS": _sqs}[door]
+    message = {"text": text, "id": id, "sender_app": SENDER_APP}
+    try:
+        return Outcome(door, True, send(stage, message, time.monotonic() + patience))
+    except (StageError, TableUnavailable) as error:
+        return Outcome(door, False, str(error))
+
+
+def was_delivered(stage: Stage, id: str) -> bool:
+    """Whether a message with this id went out before."""
+    try:
+        row = stage.outbox().get(Key.of_id(id))
+    except TableUnavailable:
+        return False
+    return row is not None and row.status == "SENT"
 
 
 def newest_http_token(stage: Stage) -> str:

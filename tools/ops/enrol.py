@@ -68,7 +68,7 @@ def ensure_http_token(stage: Stage) -> str:
     if (stage.parameter(HTTP_API_TOKEN) or "").strip():
         return "is stored already"
     stage.put_secret(HTTP_API_TOKEN, new_token_line())
-    return f"is made; to see it: {show_token_command(stage)}"
+    return "is made"
 
 
 def new_token_line() -> str:
@@ -77,8 +77,16 @@ def new_token_line() -> str:
 
 
 def show_token_command(stage: Stage) -> str:
+    """A line for a shell that prints the newest token, and nothing else: the parameter has names and older ones too."""
     name = f"{stage.parameters_path}/{HTTP_API_TOKEN}"
-    return f"aws ssm get-parameter --with-decryption --name {name} --query Parameter.Value --output text"
+    asked = f"{stage.aws_command()} ssm get-parameter --with-decryption --name {name}"
+    return f"{asked} --query Parameter.Value --output text | awk 'NF {{t = $NF}} END {{print t}}'"
+
+
+def send_command(stage: Stage) -> str:
+    """A line for a shell that sends a message through the HTTP door."""
+    token = f'-H "Authorization: $({show_token_command(stage)})"'
+    return f'curl -X POST {stage.http_url()}/message {token} -d \'{{"text": "Hello World"}}\''
 
 
 def _get_me(stage: Stage, token: str) -> Any:

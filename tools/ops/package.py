@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -20,63 +19,63 @@ from tools.ops.stage import Stage, StageError
 
 # What must not reach Chalice, nor the app that it imports.
 _WITHHELD = ("_HANDLER", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID", "QUEUE_NAME", "TASK_STREAM_ARN")
+# For what needs a stream, but does not use it: an ARN that no table has.
+NO_STREAM = "arn:aws:dynamodb:us-east-1:000000000000:table/none/stream/none"
+
+
+class PreparedApp:
+    """A copy of the app with its bytecode, on which commands of Chalice's run. compiled: how many modules."""
+
+    def __init__(self, stage: Stage, project: Path) -> None:
+        self._stage = stage
+        self._project = project
+        self._environment = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
+        self._environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        self.compiled = compile_package(project, self._environment)
+
+    def package(self, folder: Path, region: str, stream_arn: str) -> Path:
+        """Makes a template, ``sam.json``, and the zip that ``deploy`` uploads, ``deployment.zip``; the folder."""
+        self._run({"AWS_DEFAULT_REGION": region, "TASK_STREAM_ARN": stream_arn}, "package", str(folder))
+        return folder
+
+    def deploy(self, stream_arn: str) -> str:
+        """Deploys the functions and the API; a line on it. Raises StageError with what Chalice said last."""
+        output = self._run({"AWS_DEFAULT_REGION": self._stage.region, "TASK_STREAM_ARN": stream_arn}, "deploy")
+        tag_roles(self._stage)
+        made = sum("Creating" in line for line in output.splitlines() if "package" not in line)
+        return f"{len(self._stage.handlers)} functions and the API, {made} things new"
+
+    def _run(self, variables: Mapping[str, str], command: str, *arguments: str) -> str:
+        """What a command of Chalice's prints."""
+        chalice = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
+        done = subprocess.run(
+            [*chalice, "--project-dir", str(self._project), command, "--stage", self._stage.name, *arguments],
+            cwd=self._project,
+            env={**self._environment, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise StageError(f"chalice {command}: {redact(_reason(done.stdout + done.stderr, done.returncode))}")
+        return done.stdout
 
 
 @contextmanager
-def _copied_app(stage: Stage) -> Iterator[Path]:
-    """A copy of botte-app without what Python left there, and with Chalice's own folder as it is."""
+def prepared_app(stage: Stage) -> Iterator[PreparedApp]:
+    """A copy of botte-app without what Python left there, and with Chalice's own folder as it is. Raises StageError."""
     with tempfile.TemporaryDirectory(prefix="botte-deploy-") as folder:
         project = Path(folder) / "botte-app"
         ignored = shutil.ignore_patterns("__pycache__", "vendor", ".chalice")
         shutil.copytree(stage.root / "botte-app", project, ignore=ignored)
         (project / ".chalice").symlink_to(stage.root / ".chalice")
-        yield project
-
-
-def app_digest(stage: Stage) -> str:
-    """Changes with the app's code, its requirements and the stage's settings."""
-    found = hashlib.sha256(repr(sorted(stage.environment.items())).encode())
-    app = stage.root / "botte-app"
-    for path in [app / "app.py", app / "requirements.txt", *sorted((app / "chalicelib").rglob("*.py"))]:
-        found.update(path.read_bytes())
-    return found.hexdigest()
-
-
-def chalice_deploy(stage: Stage, stream_arn: str) -> str:
-    """Deploys the functions and the API; a line on it. Raises StageError with what Chalice said last."""
-    variables = {"AWS_DEFAULT_REGION": stage.region, "TASK_STREAM_ARN": stream_arn}
-    output, compiled = _run_chalice(stage, variables, "deploy")
-    tag_roles(stage)
-    made = sum("Creating" in line for line in output.splitlines() if "package" not in line)
-    return f"{len(stage.handlers)} functions and the API, {made} things new, {compiled} modules compiled"
+        yield PreparedApp(stage, project)
 
 
 def chalice_package(stage: Stage, folder: Path) -> Path:
-    """Makes the zip that ``chalice_deploy`` uploads, in a folder. Raises as that does."""
-    # Any region and any stream do: the zip is the same.
-    variables = {"AWS_DEFAULT_REGION": "us-east-1", "TASK_STREAM_ARN": "arn:aws:dynamodb:us-east-1:123456789012:any"}
-    _run_chalice(stage, variables, "package", str(folder))
-    return folder / "deployment.zip"
-
-
-def _run_chalice(stage: Stage, variables: Mapping[str, str], command: str, *arguments: str) -> tuple[str, int]:
-    """What a command of Chalice's prints, and how many modules were compiled for it."""
-    with _copied_app(stage) as project:
-        environment = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
-        environment |= {**variables, "PYTHONDONTWRITEBYTECODE": "1"}
-        compiled = compile_package(project, environment)
-        chalice = [sys.executable, "-c", "from chalice.cli import main; raise SystemExit(main())"]
-        done = subprocess.run(
-            [*chalice, "--project-dir", str(project), command, "--stage", stage.name, *arguments],
-            cwd=project,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode != 0:
-        raise StageError(f"chalice {command}: {redact(_reason(done.stdout + done.stderr, done.returncode))}")
-    return done.stdout, compiled
+    """Makes the zip that a deployment uploads, in a folder. Raises StageError."""
+    with prepared_app(stage) as app:
+        return app.package(folder, "us-east-1", NO_STREAM) / "deployment.zip"  # any region does
 
 
 def _reason(output: str, status: int) -> str:

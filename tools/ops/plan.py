@@ -1,43 +1,54 @@
-"""What a deployment would do, and what its functions would be allowed to, without doing it."""
+"""What a deployment would change: what is there, and what would be, compared. It changes nothing."""
 
 from __future__ import annotations
 
-import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
 
-from chalicelib.settings import BOT_TOKEN, CHATS, HTTP_API_TOKEN
+from tools.ops.changes import Changes, compare
 from tools.ops.console import Console
-from tools.ops.deploy import STEPS
-from tools.ops.deployed import find_api, find_mappings
+from tools.ops.history import History, read_history
+from tools.ops.package import NO_STREAM, PreparedApp, prepared_app
 from tools.ops.preflight import check_preflight
-from tools.ops.stack import find_stack
-from tools.ops.stage import Stage
+from tools.ops.stage import Stage, StageError
+from tools.ops.there import find_state
+from tools.ops.wanted import code_sha256, content_digest, plan_state
 
 
-def show_plan(stage: Stage, console: Console) -> int:
-    """Prints the steps, what is there already, and the IAM policy of each function. Changes nothing."""
-    console.step("now", check_preflight(stage))
-    for told in _now(stage):
-        console.step("", told)
-    for name, told in STEPS:
-        console.step(name, told)
-    for handler, function in stage.handlers.items():
-        file = stage.config["lambda_functions"][handler]["iam_policy_file"]
-        console.say(f"\n{function} (.chalice/{file}) may")
-        for statement in json.loads((stage.root / ".chalice" / file).read_text())["Statement"]:
-            console.say(f"  {', '.join(statement['Action'])}")
-            for resource in statement["Resource"]:
-                console.say(f"      on {resource}")
+def show_plan(stage: Stage, console: Console, options: Mapping[str, str]) -> int:
+    """Prints what `deploy` with these options would change, and nothing else. Raises StageError."""
+    if stage.is_local:
+        raise StageError("STAGE: local is the twin, and make run starts it; deploy dev or prod")
+    console.run("check", lambda: check_preflight(stage))
+    console.run("changes", lambda: _plan(stage, console, options))
+    console.say("Nothing was changed.")
     return 0
 
 
-def _now(stage: Stage) -> list[str]:
-    stack, api = find_stack(stage), find_api(stage)
-    parameters = [name for name in (BOT_TOKEN, CHATS, HTTP_API_TOKEN) if stage.parameter(name) is not None]
-    mappings = [each["EventSourceArn"] for each in find_mappings(stage, "dynamodb_message")]
-    return [
-        f"stack {stage.prefix}: {stack['StackStatus'] if stack else 'will be made'}",
-        f"queue: {stage.queue_name or 'none, as the stage has no QUEUE_NAME'}",
-        f"parameters that are there: {', '.join(parameters) or 'none'}",
-        f"API: {api or 'will be made'}",
-        f"stream mapping: {', '.join(mappings) or 'will be made'}",
-    ]
+def _plan(stage: Stage, console: Console, options: Mapping[str, str]) -> str:
+    with prepared_app(stage) as app:
+        changes, _ = find_changes(stage, app, options, read_history(stage), with_new_rights=True)
+    return tell_changes(console, changes)
+
+
+def find_changes(
+    stage: Stage, app: PreparedApp, options: Mapping[str, str], history: History, *, with_new_rights: bool = False
+) -> tuple[Changes, str]:
+    """What a deployment would change, and the digest of what its zip would hold. Raises StageError."""
+    table = stage.find("dynamodb", "describe_table", TableName=stage.task_table_name)
+    stream_arn = table["Table"].get("LatestStreamArn", NO_STREAM) if table else NO_STREAM
+    with tempfile.TemporaryDirectory(prefix="botte-plan-") as folder:
+        package = app.package(Path(folder), stage.region, stream_arn)
+        wanted = plan_state(stage, options, package, stream_arn)
+        archive = package / "deployment.zip"
+        code = content_digest(archive)
+        codes = {**history.code, code_sha256(archive): code}
+    return compare(find_state(stage, codes), wanted, with_new_rights=with_new_rights), code
+
+
+def tell_changes(console: Console, changes: Changes) -> str:
+    """Prints the differences; their number, for a line."""
+    for line in changes.lines:
+        console.say(f"  {line}")
+    return changes.summary

@@ -28,22 +28,31 @@ def rotate_token(stage: Stage, console: Console) -> int:
         console.step("new", f"{_name(lines[-1])} is stored beside {_name(lines[0])}")
     else:
         console.step("new", f"{_name(lines[-1])} was stored before, beside {', '.join(map(_name, lines[:-1]))}")
-    _renew(stage)
     console.say("Waiting until the HTTP door has read it, five minutes at most.")
-    _await(stage, lines[-1], taken=True)
-    console.step("live", f"the HTTP door takes {_name(lines[-1])}")
-    console.say(f"Give it to every sender; it is the last line of: {show_token_command(stage)}")
+    console.run("live", lambda: _make_live(stage, lines[-1]))
+    console.say(f"Give it to every sender. This prints it: {show_token_command(stage)}")
     if not console.confirm("Has every sender got it, so that the old one can go? [y/n]", "y", "yes"):
         console.say(f"Both are live. make rotate-token STAGE={stage.name} goes on from here.")
         return 0
+    console.say("Waiting until the HTTP door has read that, five minutes at most.")
+    console.run("out", lambda: _take_out(stage, lines))
+    return 0
+
+
+def _make_live(stage: Stage, line: str) -> str:
+    _renew(stage)
+    _await(stage, line, taken=True)
+    return f"the HTTP door takes {_name(line)}"
+
+
+def _take_out(stage: Stage, lines: list[str]) -> str:
+    """Leaves the last of the tokens alone."""
     _store(stage, lines[-1:])
     _renew(stage)
-    console.say("Waiting until the HTTP door has read that, five minutes at most.")
     for line in lines[:-1]:
         _await(stage, line, taken=False)
     _await(stage, lines[-1], taken=True)
-    console.step("out", f"the HTTP door takes {', '.join(map(_name, lines[:-1]))} no more")
-    return 0
+    return f"the HTTP door takes {', '.join(map(_name, lines[:-1]))} no more"
 
 
 def _store(stage: Stage, lines: list[str]) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tools.ops.resources import read_template
 from tools.ops.stage import AwsRefused, Stage, StageError
 from tools.ops.tables import update_table
 from tools.ops.unsent import check_queues, empty_queues, open_queue
@@ -74,15 +75,31 @@ def stack_parameters(stage: Stage) -> dict[str, str]:
     return _parameters_of(stack) if stack else {}
 
 
+def standing_stack(stage: Stage) -> tuple[str, dict[str, str]] | None:
+    """The template and the parameters of the stack, of its tables only those that are there; None if none stands."""
+    stack = find_stack(stage)
+    if stack is None or stack["StackStatus"] in _BROKEN:
+        return None
+    body = stage.call("cloudformation", "get_template", StackName=stage.prefix, TemplateStage="Original")
+    return str(body["TemplateBody"]), {**_parameters_of(stack), **dict.fromkeys(_missing(stage), "false")}
+
+
+def planned_parameters(stage: Stage, options: Mapping[str, str]) -> dict[str, str]:
+    """The parameters that ``stack_up`` will give the stack."""
+    stack, missing = find_stack(stage), _missing(stage)
+    before = {} if stack is None or stack["StackStatus"] in _BROKEN else _parameters_of(stack)
+    owned = {parameter for parameter in _tables(stage) if before and before.get(parameter, "true") == "true"}
+    planned = _parameters(stage, options, before, owned | missing)
+    return {each["ParameterKey"]: each["ParameterValue"] for each in planned}
+
+
 def ensure_tables(stage: Stage, options: Mapping[str, str]) -> tuple[str, str]:
     """The ARN of the task table's stream, and a line on the tables.
 
     A table that was kept, or restored from a backup, has not all that the template says: it is brought up to date. One
     that the stack does not own gets its recovery here, too. options: as those of ``stack_up``. Raises StageError.
     """
-    from chalice.package import YAMLTemplateSerializer  # the slowest import of all, and needed here alone
-
-    resources = YAMLTemplateSerializer().load_template(template(stage))["Resources"]
+    resources = read_template(template(stage))["Resources"]
 
     def bring_up_to_date(logical_id: str, name: str) -> str:
         changed = [*update_table(stage, name, resources[logical_id]["Properties"]), *_recovery(stage, name, options)]

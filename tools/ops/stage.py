@@ -151,6 +151,14 @@ class Stage:
             where = self.deployed_file.relative_to(self.root)
             raise StageError(f"{where} does not tell the URL: make deploy writes it, or set BOTTE_API_URL") from None
 
+    def aws_command(self) -> str:
+        """How the command line of AWS reaches the stage from the operator's shell."""
+        if not self.is_local:
+            return "aws"
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+        variables = " ".join(f"{name}={self.environment[name]}" for name in names)
+        return f"{variables} aws --endpoint-url {self._endpoint_url}"
+
     def outbox(self) -> Outbox:
         """The stage's outbox."""
         return Outbox(OutboxTable(DynamoTable(_Sdk(self.client("dynamodb")), self.outbox_table_name)))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 from tools.rehearsal.backend import Backend
-from tools.rehearsal.project import copy_project, environment
+from tools.rehearsal.project import commit_project, copy_project, environment, narrow_policy, take_commit_back
 from tools.rehearsal.senders import run_in_shell, sender_commands
 
 STAGE = "prod"
@@ -25,8 +25,13 @@ _BEFORE: tuple[Act, ...] = (
     ("deploy", "deploy", _OWNER),
     ("doctor", "doctor", {}),
 )
+_UNCHANGED: tuple[Act, ...] = (("deploy", "deploy", {}),)
+_CHANGED: tuple[Act, ...] = (
+    ("deploy --dry-run", "deploy DRY_RUN=1", {}),
+    ("deploy --yes", "deploy YES=1", {}),
+    ("rollback --yes", "rollback YES=1", {}),
+)
 _AFTER: tuple[Act, ...] = (
-    ("deploy", "deploy", {}),
     ("rotate-token --yes", "rotate-token YES=1", {}),
     ("doctor", "doctor", {}),
     ("logs", "logs", {}),
@@ -42,6 +47,7 @@ def main() -> int:
         Backend(bot_token=TWIN_BOT_TOKEN, chat_id=TWIN_CHAT_ID) as backend,
     ):
         project = copy_project(Path(folder), backend.telegram.url)
+        commit_project(project, "As it is")
         for status in _acts(project, environment(backend.addresses()), backend.telegram):
             if status:
                 return status
@@ -58,6 +64,17 @@ def _acts(project: Path, variables: dict[str, str], telegram: FakeTelegram) -> I
         print(f"\n$ {command}", flush=True)
         yield run_in_shell(command, variables)
         phone.show(at_least=1)
+    for arguments, command, added in _UNCHANGED:
+        yield _run(project, arguments, command, variables, added)
+        phone.show()
+    narrow_policy(project, STAGE, "message", "ssm:PutParameter")
+    commit_project(project, "The Lambda door may write no parameter any more")
+    print("\nA right is taken out of a policy file, and committed.", flush=True)
+    for arguments, command, added in _CHANGED:
+        yield _run(project, arguments, command, variables, added)
+        phone.show()
+    take_commit_back(project)
+    print("\nThe commit is taken back.", flush=True)
     for arguments, command, added in _AFTER:
         yield _run(project, arguments, command, variables, added)
         phone.show()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,6 +26,34 @@ def copy_project(folder: Path, telegram_url: str, *, queues: tuple[str, ...] = (
             stage["environment_variables"]["QUEUE_NAME"] = f"botte-{name}-messages"
     path.write_text(json.dumps(config, indent=2))
     return folder
+
+
+def commit_project(folder: Path, message: str) -> None:
+    """Makes a Git repository of a copy, or a commit in it."""
+    if not (folder / ".git").exists():
+        shutil.copy(ROOT / ".gitignore", folder)
+        _git(folder, "init", "--quiet")
+    _git(folder, "add", "--all")
+    _git(folder, "-c", "user.name=You", "-c", "user.email=you@example.org", "commit", "--quiet", "-m", message)
+
+
+def take_commit_back(folder: Path) -> None:
+    """Makes of a copy what it was before its last commit."""
+    _git(folder, "reset", "--quiet", "--hard", "HEAD~1")
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=folder, check=True)
+
+
+def narrow_policy(folder: Path, stage: str, handler: str, action: str) -> None:
+    """Takes the statements that allow an action out of the policy file of a function."""
+    config = json.loads((folder / ".chalice" / "config.json").read_text())
+    function = config["stages"][stage]["lambda_functions"][handler]
+    path = folder / ".chalice" / function["iam_policy_file"]
+    policy = json.loads(path.read_text())
+    policy["Statement"] = [each for each in policy["Statement"] if action not in each["Action"]]
+    path.write_text(json.dumps(policy, indent=2) + "\n")
 
 
 def environment(addresses: Mapping[str, str]) -> dict[str, str]:
