@@ -50,6 +50,7 @@ def test_each_step_is_told_in_one_line(first: Printed) -> None:
         *("HTTP door", "Lambda door", "DynamoDB door", "SQS door", "URL", "token", "try it"),
     ]
     assert "changes             27 made" in first[1]
+    assert "modules compiled, from no Git checkout, so no rollback can bring it back" in first[1]
 
 
 def test_the_line_that_is_printed_at_the_end_sends_a_message_when_it_is_pasted(

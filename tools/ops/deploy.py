@@ -74,7 +74,9 @@ class Deployment:
 
     def _prepare(self, until_the_end: ExitStack) -> str:
         self._app: PreparedApp = until_the_end.enter_context(prepared_app(self._stage))
-        return f"{self._app.compiled} modules compiled"
+        source = self._source
+        lost = "" if source.can_be_deployed else ", so no rollback can bring it back"
+        return f"{self._app.compiled} modules compiled, {source.origin}{lost}"
 
     def _compare(self) -> str:
         self._history = read_history(self._stage)

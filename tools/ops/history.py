@@ -33,11 +33,15 @@ class Source:
         """Whether the commit is all that was deployed."""
         return bool(self.commit) and not self.is_dirty
 
-    def told(self) -> str:
+    @property
+    def origin(self) -> str:
+        """Where it is from, in words."""
         if not self.commit:
-            return f"the deployment of {self.at}, from no Git checkout"
-        changes = ", with changes that are in no commit" if self.is_dirty else ""
-        return f"the deployment of {self.at}, commit {self.commit[:10]}{changes}"
+            return "from no Git checkout"
+        return f"commit {self.commit[:10]}{', with changes that are in no commit' if self.is_dirty else ''}"
+
+    def told(self) -> str:
+        return f"the deployment of {self.at}, {self.origin}"
 
 
 @dataclass
