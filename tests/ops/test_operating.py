@@ -31,7 +31,7 @@ def doctor(world: World, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
 
 
 def test_bot_token_and_chat_are_asked_for_once_and_the_token_is_not_shown(world: World) -> None:
-    world.fail("GET /2015-03-31/functions/botte-dev", times=2)  # what comes after the questions is told elsewhere
+    world.fail("CreateRole ", times=2)  # what comes after the questions is told elsewhere
     terminal = Terminal(world, "deploy", stage="dev")
     terminal.expect("it is not shown")
     terminal.type("not a token")

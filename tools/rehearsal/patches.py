@@ -6,9 +6,11 @@ Found with moto 5.2.5 and chalice 1.34: https://github.com/getmoto/moto/blob/5.2
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 from moto.apigateway.models import APIGatewayBackend
+from moto.apigateway.responses import APIGatewayResponse
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import Table
@@ -24,6 +26,7 @@ _generations = itertools.count(1)
 def patch_moto() -> None:
     """To be called once, before the first request."""
     _take_swagger_2()
+    _take_endpoint_type()
     _keep_throttling()
     _keep_logging_config()
     _leave_event_sources_to_the_rehearsal()
@@ -46,6 +49,21 @@ def _take_swagger_2() -> None:
 
     setattr(APIGatewayBackend, "put_rest_api", put_rest_api)  # noqa: B010 - a method cannot be assigned to
     setattr(APIGatewayBackend, "import_rest_api", import_rest_api)  # noqa: B010 - a method cannot be assigned to
+
+
+def _take_endpoint_type() -> None:
+    """ImportRestApi makes an API of the type that it is asked for."""
+    create = APIGatewayResponse.create_rest_api
+
+    def create_rest_api(self: Any) -> Any:
+        status, headers, body = create(self)
+        if status == 200 and (types := self.querystring.get("endpointConfigurationTypes")):
+            api = self.backend.get_rest_api(json.loads(body)["id"])
+            api.endpoint_configuration["types"] = types
+            body = json.dumps(api.to_dict())
+        return status, headers, body
+
+    setattr(APIGatewayResponse, "create_rest_api", create_rest_api)  # noqa: B010 - a method cannot be assigned to
 
 
 def _keep_throttling() -> None:
