@@ -19,6 +19,7 @@ from tools.dev.aws import WEBHOOK_SECRET, EmbeddedAws, Resources
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 from tools.dev.functions import Functions
 from tools.dev.http_door import HttpDoor
+from tools.dev.logs import MendedHandler
 from tools.dev.pump import Pump
 from tools.dev.settings import LOOPBACK, Ports, RealTelegram, Settings, TwinError, clean_environment
 
@@ -84,6 +85,9 @@ class Twin:
             self._running.callback(fake.stop)
             fake.start()
             self._fake_telegram = fake
+            mended = MendedHandler(fake.mark_mended)
+            logging.getLogger("botte").addHandler(mended)
+            self._running.callback(logging.getLogger("botte").removeHandler, mended)
         # From here on the parts end in the midst of their work, which is nothing to report.
         self._running.callback(logging.disable, logging.CRITICAL)
 
