@@ -4,6 +4,7 @@ Each door only translates; what becomes of a message is decided in ``chalicelib.
 """
 
 import logging
+import os
 import time
 from typing import Any
 
@@ -21,6 +22,10 @@ from chalicelib.relay import Relay
 from chalicelib.settings import VERSION, Parameters, ParameterStore, Settings
 from chalicelib.telegram.bot_api import Telegram
 
+if "AWS_CHALICE_CLI_MODE" in os.environ:  # chalice local, and other commands; never in a Lambda function
+    from running_twin import lead_to_twin
+
+    lead_to_twin(os.environ)
 settings = Settings.from_environ()
 logging.getLogger("botte").setLevel(logging.INFO)
 app = Chalice(app_name="botte", configure_logs=False)

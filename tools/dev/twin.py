@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import logging
 import os
 import time
@@ -15,6 +16,7 @@ from chalice.app import Chalice
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 
+from running_twin import note_of, noted_addresses
 from tools.dev.aws import WEBHOOK_SECRET, EmbeddedAws, Resources
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 from tools.dev.functions import Functions
@@ -62,6 +64,18 @@ class Twin:
         self._open_http_door()
         self._wait_until_ready()
         self._set_webhook()
+
+    def note_addresses(self) -> str | None:
+        """Notes in the checkout where this twin runs, for `make doctor` and others, until it stops.
+
+        Returns the address of the HTTP door of another twin that has noted itself; then that one's note stays.
+        """
+        if other := noted_addresses(PROJECT_DIR.parent):
+            return other["http"]
+        note = note_of(PROJECT_DIR.parent)
+        self._running.callback(note.unlink, missing_ok=True)
+        note.write_text(json.dumps({"http": self.http_url, "aws": self.aws_url, "telegram": self.telegram_api_url}))
+        return None
 
     def stop(self) -> None:
         """Closes every port. What runs now gets a second to end."""

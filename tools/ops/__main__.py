@@ -22,7 +22,10 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """The exit status: 1 when something is wrong, which is told in a line or two."""
     given = _parser().parse_args(arguments)
     try:
-        return _run(given, Stage(given.stage, root))
+        stage = Stage(given.stage, root)
+        if given.command != "doctor":  # which tells more
+            stage.check_twin()
+        return _run(given, stage)
     except StageError as error:
         print(error, file=sys.stderr)
         return 1

@@ -14,7 +14,7 @@ from tools.ops.checks import (
     check_parameters,
     check_tables,
     check_webhook,
-    make,
+    look_at_logs,
     run_check,
 )
 from tools.ops.checks_aws import (
@@ -57,6 +57,7 @@ def examine(stage: Stage, console: Console) -> int:
     wrong = 0
     for part, check in checks.items():
         wrong += _tell(console, run_check(stage, part, check))
+    console.step("doors", "a message goes through each, to the default chat")
     wrong += _tell(console, _doors(stage))
     where = "the local twin" if stage.is_local else stage.name
     console.say(f"{wrong} wrong on {where}" if wrong else f"all is well on {where}")
@@ -82,5 +83,5 @@ def _doors(stage: Stage) -> list[Finding]:
         patience=PATIENCE_SECONDS,
     )
     return [
-        Finding(f"{each.door} door", each.answer, None if each.delivered else make("logs", stage)) for each in outcomes
+        Finding(f"{each.door} door", each.answer, None if each.delivered else look_at_logs(stage)) for each in outcomes
     ]

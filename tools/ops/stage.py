@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from chalicelib.dynamodb import DynamoTable
 from chalicelib.errors import redact
 from chalicelib.outbox.table import Outbox, OutboxTable
 from chalicelib.settings import CHATS, Settings
+from running_twin import addresses
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,7 +58,7 @@ class _Sdk:
 
 
 class Stage:
-    """A stage by its name; ``local`` is the running twin, on the ports that the environment gives it.
+    """A stage by its name; ``local`` is the running twin, where it noted that it is, or the environment says.
 
     root: the project's folder. Raises StageError, here and in every method.
     """
@@ -80,8 +82,9 @@ class Stage:
         # The AWS CLI and the other SDKs take either variable, boto3 only the first.
         given = {"region_name": os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")}
         if self.is_local:
-            self.telegram_api_url = _loopback("BOTTE_TELEGRAM_PORT", "8081")
-            self._endpoint_url = _loopback("BOTTE_AWS_PORT", "4566")
+            self.twin = addresses(root)
+            self.telegram_api_url = self.twin["telegram"]
+            self._endpoint_url = self.twin["aws"]
             given = {
                 "region_name": self.environment["AWS_DEFAULT_REGION"],
                 "aws_access_key_id": self.environment["AWS_ACCESS_KEY_ID"],
@@ -129,7 +132,7 @@ class Stage:
     def http_url(self) -> str:
         """Where the HTTP door is, as ``BOTTE_API_URL`` or else Chalice says; without a slash at its end."""
         if self.is_local:
-            return _loopback("BOTTE_HTTP_PORT", "8000")
+            return self.twin["http"]
         if given := os.environ.get("BOTTE_API_URL"):
             return given.rstrip("/")
         try:
@@ -138,6 +141,17 @@ class Stage:
         except (OSError, ValueError, KeyError, StopIteration):
             where = self.deployed_file.relative_to(self.root)
             raise StageError(f"{where} does not tell the URL: make deploy writes it, or set BOTTE_API_URL") from None
+
+    def check_twin(self) -> None:
+        """Raises StageError where the stage is the local twin, and none runs."""
+        if not self.is_local:
+            return
+        host, _, port = self.twin["aws"].rpartition("/")[2].partition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except OSError:
+            looked = f"HTTP door {self.twin['http']}, AWS {self.twin['aws']}, Telegram {self.twin['telegram']}"
+            raise StageError(f"no twin runs ({looked}): make run starts one") from None
 
     def outbox(self) -> Outbox:
         """The stage's outbox."""
@@ -218,7 +232,3 @@ _SERVICE_NAMES = {"ssm": "the Parameter Store"}
 def _unusable(service: str, error: BotoCoreError) -> StageError:
     mend = ": run aws configure" if isinstance(error, NoCredentialsError) else ""
     return StageError(f"{_SERVICE_NAMES.get(service, service)} cannot be used: {error}{mend}")
-
-
-def _loopback(variable: str, port: str) -> str:
-    return f"http://127.0.0.1:{os.environ.get(variable) or port}"
