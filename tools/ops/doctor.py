@@ -44,13 +44,12 @@ _ON_AWS: dict[str, Check] = {
     "mappings": check_mappings,
     "schedule": check_schedule,
     "throttling": check_throttling,
-    "queues": check_queues,
 }
 
 
 def examine(stage: Stage, console: Console) -> int:
     """Tells how each part is; 1 if something is wrong."""
-    checks = {**_EVERYWHERE, **({} if stage.is_local else _ON_AWS), "backlog": check_backlog}
+    checks = {**_EVERYWHERE, **({} if stage.is_local else _ON_AWS), "queues": check_queues, "backlog": check_backlog}
     if _tell(console, run_check(stage, "account", check_account)):
         console.say("nothing else can be checked")
         return 1
