@@ -23,7 +23,12 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     given = _parser().parse_args(arguments)
     try:
         stage = Stage(given.stage, root)
-        if given.command != "doctor":  # which tells more
+        if given.command in (
+            "failed",
+            "redrive",
+            "discard",
+            "webhook",
+        ):  # the others tell more, or are not for the twin
             stage.check_twin()
         return _run(given, stage)
     except StageError as error:
