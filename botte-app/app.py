@@ -23,6 +23,10 @@ from chalicelib.relay import Relay
 from chalicelib.settings import VERSION, Parameters, ParameterStore, Settings
 from chalicelib.telegram.bot_api import Telegram
 
+if "AWS_CHALICE_CLI_MODE" in os.environ:  # a command of Chalice's, and never a Lambda function
+    import chalice_cli
+
+    chalice_cli.prepare(os.environ, sys.argv)
 settings = Settings.from_environ()
 logging.getLogger("botte").setLevel(logging.INFO)
 app = Chalice(app_name="botte", configure_logs=False)
@@ -35,8 +39,6 @@ telegram = Telegram(settings.telegram_api_url, parameters.bot_token)
 relay = Relay(telegram, outbox, parameters, stage=settings.stage)
 if settings.handler:  # while a function starts it has a whole CPU, whatever its memory
     parameters.read_ahead(*settings.parameters)
-if "AWS_CHALICE_CLI_MODE" in os.environ:  # on no Lambda
-    settings.require_stream(sys.argv)
 
 
 def deadline(context: Any) -> float:

@@ -168,7 +168,11 @@ def test_another_endpoint_can_be_given_as_to_the_sdks(
 def test_what_is_not_set_is_named_and_nothing_is_asked(echo: RawServer, name: str) -> None:
     before = len(echo.requests)
     error = error_of(aws(echo.url, **{name: ""}))
-    assert (error.code, error.may_pass, error.perhaps_done) == (f"{name} is not set", False, False)
+    assert (error.code, error.may_pass, error.perhaps_done) == (
+        f"{name} is not set (for make run: chalice local --stage local)",
+        False,
+        False,
+    )
     assert len(echo.requests) == before
 
 

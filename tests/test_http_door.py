@@ -122,11 +122,14 @@ def test_markup_that_telegram_refuses_is_delivered_as_plain_text(
 
 
 @pytest.mark.parametrize("id", [None, "one"])
-def test_what_was_mended_is_logged(doors: Doors, caplog: pytest.LogCaptureFixture, id: str | None) -> None:
+def test_what_was_sent_and_mended_is_logged(
+    doors: Doors, telegram: FakeTelegram, caplog: pytest.LogCaptureFixture, id: str | None
+) -> None:
     for text in ("<b>x", "<b>x</b>"):
         doors.post({"text": text, "parse_mode": "HTML"} | ({"id": f"{id}{text}"} if id else {}))
-    sent = [vars(record).get("mended") for record in caplog.records if record.getMessage() == "sent"]
-    assert sent == [["parse_mode"], None]
+    sent = [vars(record) for record in caplog.records if record.getMessage() == "sent"]
+    assert [each.get("mended") for each in sent] == [["parse_mode"], None]
+    assert [each["message_ids"] for each in sent] == [[message["message_id"]] for message in telegram.messages]
 
 
 def test_a_message_for_a_thread_that_is_gone_is_delivered_without_it(doors: Doors, telegram: FakeTelegram) -> None:

@@ -105,8 +105,18 @@ def test_nothing_imports_in_a_circle() -> None:
 def test_the_app_imports_the_standard_library_and_what_is_shipped(module: str) -> None:
     path = MODULES.get(module, APP_DIR / "app.py")
     foreign = {name.partition(".")[0] for name, is_own in imports(path) if not is_own} - set(sys.stdlib_module_names)
-    # What only a type checker reads is not shipped.
-    assert foreign - {"_typeshed"} <= (SHIPPED if module != "app" else {"chalice", "chalicelib"})
+    # What only a type checker reads is not shipped, nor what leads chalice local to the twin: see the next test.
+    assert foreign - {"_typeshed"} <= (SHIPPED if module != "app" else {"chalice", "chalicelib", "chalice_cli"})
+
+
+@pytest.mark.parametrize(("variable", "looks"), [("AWS_CHALICE_CLI_MODE", True), ("AWS_LAMBDA_FUNCTION_NAME", False)])
+def test_the_app_looks_for_a_running_twin_only_in_the_commands_of_chalice(variable: str, looks: bool) -> None:
+    code = "import sys, app; print('chalice_cli' in sys.modules)"
+    environ = {name: value for name, value in os.environ.items() if name != "AWS_CHALICE_CLI_MODE"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=APP_DIR, env={**environ, variable: "true"}, stdout=subprocess.PIPE, text=True
+    )
+    assert done.stdout == f"{looks}\n"
 
 
 @pytest.mark.parametrize("module", PURE)

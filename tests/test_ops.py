@@ -16,7 +16,7 @@ from tests.doors import Clock, Doors, Table, queue_record, texts
 from tools.dev.aws import EmbeddedAws
 from tools.dev.fake_telegram import FakeTelegram
 from tools.ops.__main__ import main
-from tools.ops.checks import check_clock
+from tools.ops.checks import check_backlog, check_clock
 from tools.ops.stage import Stage
 
 
@@ -51,6 +51,24 @@ def test_failed_lists_each_parked_message_with_its_reason(
         ["one", "400 Bad Request: chat not found", "'message one'"],
     ]
     assert count == "2 messages are parked on local"
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ({"photo": "https://example.com/a.png"}, "photo 'https://example.com/a.png'"),
+        ({"document": "https://example.com/a.pdf"}, "document 'https://example.com/a.pdf'"),
+        ({"photo": "https://example.com/a.png", "text": "the words"}, "'the words'"),
+    ],
+)
+def test_failed_shows_the_media_of_a_message_without_words(
+    doors: Doors, telegram: FakeTelegram, capsys: pytest.CaptureFixture[str], sent: dict[str, str], shown: str
+) -> None:
+    telegram.set_fault({"kind": "chat_not_found"})
+    doors.post({**sent, "id": "one"})
+    assert run("failed") == 0
+    heads, line, _ = capsys.readouterr().out.splitlines()
+    assert line[heads.index("message") :] == shown
 
 
 def test_failed_lists_the_earliest_first(
@@ -108,10 +126,45 @@ def test_an_unknown_stage_is_an_error(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_table_that_cannot_be_reached_is_an_error_in_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("BOTTE_AWS_PORT", "1")
-    assert run("failed") == 1
-    expected = "the table botte-local-outbox cannot be used: EndpointConnectionError at http://127.0.0.1:1\n"
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "none")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert main(["failed", "--stage", "dev"]) == 1
+    expected = "the table botte-dev-outbox cannot be used: EndpointConnectionError at http://127.0.0.1:1\n"
     assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize("command", ["failed", "redrive", "discard"])
+def test_where_no_twin_runs_a_command_says_where_it_looked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    for name, port in {"HTTP": "2", "AWS": "1", "TELEGRAM": "3"}.items():
+        monkeypatch.setenv(f"BOTTE_{name}_PORT", port)
+    assert run(command) == 1
+    door, aws, telegram = (f"http://127.0.0.1:{port}" for port in (2, 1, 3))
+    looked = f"HTTP door {door}, AWS {aws}, Telegram {telegram}"
+    assert capsys.readouterr() == ("", f"no twin runs ({looked}): make run starts one\n")
+
+
+def test_the_backlog_tells_what_waits_long_and_what_is_parked(
+    outbox: Outbox, doors: Doors, telegram: FakeTelegram
+) -> None:
+
+    def told() -> list[tuple[str, str | None]]:
+        return [(found.told, found.mend) for found in check_backlog(Stage("local"))]
+
+    assert told() == [("0 messages are waiting", None), ("0 messages are parked", None)]
+    telegram.set_fault({"kind": "down"})
+    doors.post({"text": "x", "id": "new"})
+    assert told()[0] == ("1 message is waiting", None)
+    content = Content.of(Message(text="y", id="old"), time.time() - 7200)
+    outbox.apply(Key.of_id("old"), states.wait(content, error="502 Bad Gateway"))
+    late = "1 message is waiting for more than 5 minutes, the first for 120"
+    assert told()[0] == (late, "read what make run printed")
+    park(doors, telegram, "one", "two")
+    again = "make failed STAGE=local, then make redrive STAGE=local or make discard STAGE=local"
+    assert told()[1] == ("2 messages are parked", again)
 
 
 @pytest.mark.parametrize(("off", "mend"), [(0.0, None), (-120.0, "timedatectl set-ntp true")])

@@ -140,7 +140,7 @@ class Aws:
     def _get(self, *names: str) -> str:
         value = next(filter(None, map(self._environ.get, names)), None)
         if value is None:
-            raise AwsError(f"{names[0]} is not set")
+            raise AwsError(f"{names[0]} is not set (for make run: chalice local --stage local)")
         return value
 
 

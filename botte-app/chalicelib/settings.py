@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,7 +21,6 @@ HTTP_API_TOKEN = "http-api-token"  # noqa: S105 - the name of a parameter
 CHATS = "telegram-chats"
 HOOK_TOKENS = "hook-tokens"
 WEBHOOK_SECRET = "telegram-webhook-secret"  # noqa: S105 - the name of a parameter
-_NO_STREAM = "/stream/not-deployed"
 
 PATIENCE_SECONDS = 2.0  # for which a request of the Parameter Store is tried again
 _FRESH_SECONDS = 300.0
@@ -53,33 +51,17 @@ class Settings(NamedTuple):
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         stage = environ.get("BOTTE_STAGE") or "dev"
         table = environ.get("TASK_TABLE_NAME") or f"botte-{stage}-tasks"
-        stream = environ.get("TASK_STREAM_ARN") or ""
         return cls(
             stage=stage,
             parameters_path=environ.get("PARAMETERS_PATH") or f"/botte/{stage}",
             task_table_name=table,
             outbox_table_name=environ.get("OUTBOX_TABLE_NAME") or f"botte-{stage}-outbox",
-            task_stream_arn=stream
-            if stream.startswith("arn:")
-            else f"arn:aws:dynamodb:us-east-1:000000000000:table/{table}{_NO_STREAM}",
+            task_stream_arn=environ.get("TASK_STREAM_ARN")
+            or f"arn:aws:dynamodb:us-east-1:000000000000:table/{table}/stream/not-deployed",
             queue_name=environ.get("QUEUE_NAME") or None,
             telegram_api_url=(environ.get("TELEGRAM_API_URL") or "https://api.telegram.org").rstrip("/"),
             handler=environ.get("_HANDLER") or None,
         )
-
-    def require_stream(self, command: Sequence[str]) -> None:
-        """Tells whoever packages the app without the ARN of the stream what is missing, and stops who deploys it."""
-        if not self.task_stream_arn.endswith(_NO_STREAM):
-            return
-        told = (
-            "TASK_STREAM_ARN has to be the ARN of the task table's stream, or nothing reads it:\n"
-            f"export TASK_STREAM_ARN=$(aws dynamodb describe-table --table-name {self.task_table_name}"
-            " --query Table.LatestStreamArn --output text)"
-        )
-        if "deploy" in command:
-            sys.exit(told)
-        if "package" in command:
-            sys.stderr.write(told + "\n")
 
     @property
     def parameters(self) -> tuple[str, ...]:

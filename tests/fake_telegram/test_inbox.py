@@ -100,6 +100,41 @@ def test_events_tell_of_messages_updates_faults_and_clearing(fake: FakeTelegram,
         assert next(events)[1:] == ("cleared", {})
 
 
+@pytest.mark.parametrize("kind", ["cut_after_accept", "hang_after_accept"])
+def test_a_call_that_comes_again_after_its_answer_was_lost_doubles_its_message(
+    fake: FakeTelegram, send: Post, kind: str
+) -> None:
+    fake.set_fault({"kind": kind, "count": 2, "seconds": 0})
+    for text in ("one", "two"):
+        with pytest.raises(requests.RequestException):
+            send(text)
+    for text in ("two", "three", "two", "one"):
+        send(text)
+    doubled = [(message["text"], message.get("doubles")) for message in fake.messages]
+    assert doubled == [("one", None), ("two", None), ("two", 2), ("three", None), ("two", None), ("one", 1)]
+
+
+def test_a_call_that_was_answered_doubles_nothing(fake: FakeTelegram, send: Post) -> None:
+    send("one")
+    send("one")
+    fake.set_fault({"kind": "cut_before_accept", "count": 1})
+    with pytest.raises(requests.RequestException):
+        send("two")
+    send("two")
+    assert ["doubles" in message for message in fake.messages] == [False] * 3
+
+
+def test_what_was_mended_is_listed_and_told(fake: FakeTelegram, http: requests.Session, send: Post) -> None:
+    for text in ("one", "two", "three"):
+        send(text)
+    with requests.get(f"{fake.url}/inbox/events", stream=True, timeout=5) as answer:
+        fake.mark_mended([1, 2], ["parse_mode"])
+        events = server_sent_events(answer)
+        assert [next(events)[1:] for _ in range(2)] == [("mended", message) for message in fake.messages[:2]]
+    listed = http.get(f"{fake.url}/inbox/messages", timeout=5).json()
+    assert [message.get("mended") for message in listed] == [["parse_mode"], ["parse_mode"], None]
+
+
 def test_the_end_of_a_counted_fault_is_an_event(fake: FakeTelegram, send: Post) -> None:
     with requests.get(f"{fake.url}/inbox/events", stream=True, timeout=5) as answer:
         events = server_sent_events(answer)

@@ -18,7 +18,8 @@ import boto3
 import pytest
 import requests
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools.rehearsal.project import ROOT, copy_project
+
 INHERITED = {name: value for name, value in os.environ.items() if not name.startswith("TELEGRAM_")}
 ANY_PORTS = {"BOTTE_HTTP_PORT": "0", "BOTTE_AWS_PORT": "0", "BOTTE_TELEGRAM_PORT": "0"}
 
@@ -26,10 +27,12 @@ ANY_PORTS = {"BOTTE_HTTP_PORT": "0", "BOTTE_AWS_PORT": "0", "BOTTE_TELEGRAM_PORT
 class RunningTwin:
     """A twin in a process group of its own; `printed` is what it printed until it was ready."""
 
-    def __init__(self, module: str = "tools.dev", *arguments: str, ready: str = "Botte is running", **env: str) -> None:
+    def __init__(
+        self, checkout: Path, module: str = "tools.dev", *arguments: str, ready: str = "Botte is running", **env: str
+    ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
-            cwd=ROOT,
+            cwd=checkout,
             env={**INHERITED, **ANY_PORTS, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -69,11 +72,14 @@ StartTwin = Callable[..., RunningTwin]
 
 
 @pytest.fixture
-def start_twin() -> Iterator[StartTwin]:
+def start_twin(tmp_path: Path) -> Iterator[StartTwin]:
+    """Starts twins in a checkout of their own: in this one somebody may be running one."""
+    checkout = copy_project(tmp_path / "checkout", "http://127.0.0.1:8081", queues=())
+    (checkout / ".venv").symlink_to(ROOT / ".venv")
     started: list[RunningTwin] = []
 
     def start(*arguments: str, **options: str) -> RunningTwin:
-        started.append(RunningTwin(*arguments, **options))
+        started.append(RunningTwin(checkout, *arguments, **options))
         return started[-1]
 
     yield start

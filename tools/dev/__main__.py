@@ -23,7 +23,7 @@ def main() -> int:
         # garbage, and to look for it takes a quarter of that time.
         gc.disable()
         from tools.dev.logs import log_to_stderr
-        from tools.dev.paste import lines_to_paste
+        from tools.dev.paste import how_to_reach, lines_to_paste
         from tools.dev.twin import Twin
 
         log_to_stderr()
@@ -32,7 +32,9 @@ def main() -> int:
             twin.start()
             gc.freeze()
             gc.enable()
-            print(lines_to_paste(twin), "Botte is running", sep="\n", flush=True)
+            other = twin.note_addresses()
+            print(lines_to_paste(twin), *([how_to_reach(twin, other)] if other else []), sep="\n")
+            print("Botte is running", flush=True)
             stop.wait()
         finally:
             twin.stop()

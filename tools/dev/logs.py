@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -20,6 +21,19 @@ class ShortFormatter(logging.Formatter):
             f"{name}={value!r}" for name, value in vars(record).items() if name not in _STANDARD and value is not None
         ]
         return "  ".join([super().formatMessage(record), *extra])
+
+
+class MendedHandler(logging.Handler):
+    """Hands on what Botte logs of each message that it changed for Telegram to take it: its ids, and the fields."""
+
+    def __init__(self, mark: Callable[[list[int], list[str]], None]) -> None:
+        super().__init__()
+        self._mark = mark
+
+    def emit(self, record: logging.LogRecord) -> None:
+        told = vars(record)
+        if told.get("mended") and told.get("message_ids"):
+            self._mark(told["message_ids"], told["mended"])
 
 
 def log_to_stderr() -> None:

@@ -50,6 +50,13 @@ def lines_to_paste(twin: Twin) -> str:
     )
 
 
+def how_to_reach(twin: Twin, other: str) -> str:
+    """What `make doctor` and others need, where another twin was first in this checkout. other: its HTTP door."""
+    ports = {"HTTP": twin.http_url, "AWS": twin.aws_url, "TELEGRAM": twin.fake_telegram_url}
+    variables = [f"BOTTE_{name}_PORT={url.rpartition(':')[2]}" for name, url in ports.items() if url]
+    return f"make doctor and make failed reach the twin at {other}, and this one with\n  {' '.join(variables)}\n"
+
+
 def _where_messages_arrive(twin: Twin) -> str:
     if twin.real_telegram:
         return f"Messages go to the real Telegram: chat {twin.real_telegram.chat_id}, through {twin.telegram_api_url}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import logging
 import os
 import time
@@ -15,10 +16,12 @@ from chalice.app import Chalice
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 
+from chalice_cli import note_of, noted_addresses
 from tools.dev.aws import WEBHOOK_SECRET, EmbeddedAws, Resources
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 from tools.dev.functions import Functions
 from tools.dev.http_door import HttpDoor
+from tools.dev.logs import MendedHandler
 from tools.dev.pump import Pump
 from tools.dev.settings import LOOPBACK, Ports, RealTelegram, Settings, TwinError, clean_environment
 
@@ -62,6 +65,18 @@ class Twin:
         self._wait_until_ready()
         self._set_webhook()
 
+    def note_addresses(self) -> str | None:
+        """Notes in the checkout where this twin runs, for `make doctor` and others, until it stops.
+
+        Returns the address of the HTTP door of another twin that has noted itself; then that one's note stays.
+        """
+        if other := noted_addresses(PROJECT_DIR.parent):
+            return other["http"]
+        note = note_of(PROJECT_DIR.parent)
+        self._running.callback(note.unlink, missing_ok=True)
+        note.write_text(json.dumps({"http": self.http_url, "aws": self.aws_url, "telegram": self.telegram_api_url}))
+        return None
+
     def stop(self) -> None:
         """Closes every port. What runs now gets a second to end."""
         self._running.close()
@@ -84,6 +99,9 @@ class Twin:
             self._running.callback(fake.stop)
             fake.start()
             self._fake_telegram = fake
+            mended = MendedHandler(fake.mark_mended)
+            logging.getLogger("botte").addHandler(mended)
+            self._running.callback(logging.getLogger("botte").removeHandler, mended)
         # From here on the parts end in the midst of their work, which is nothing to report.
         self._running.callback(logging.disable, logging.CRITICAL)
 

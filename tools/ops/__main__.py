@@ -28,7 +28,15 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     try:
         if given.command == "stage":
             return make_stage(given.name, with_queue=given.queue, root=root)
-        return _run(given, Stage(given.stage, root))
+        stage = Stage(given.stage, root)
+        if given.command in (
+            "failed",
+            "redrive",
+            "discard",
+            "webhook",
+        ):  # the others tell more, or are not for the twin
+            stage.check_twin()
+        return _run(given, stage)
     except StageError as error:
         print(error, file=sys.stderr)
         return 1

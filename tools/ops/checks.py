@@ -17,7 +17,7 @@ from tools.ops.stage import Stage, StageError
 from tools.ops.webhook import PATH
 
 _CLOCK_SECONDS = 60.0  # AWS refuses signatures that are five minutes off
-_OVERDUE_SECONDS = 300.0
+_LATE_SECONDS = 300.0
 _SET_CLOCK = "timedatectl set-ntp true"
 
 
@@ -37,9 +37,20 @@ def make(target: str, stage: Stage) -> str:
     return f"make {target} STAGE={stage.name}"
 
 
+def put_right(stage: Stage) -> str:
+    """The command that makes what is missing, and leaves the rest."""
+    return "make run" if stage.is_local else make("deploy", stage)
+
+
+def look_at_logs(stage: Stage) -> str:
+    """Where to read why something failed."""
+    return "read what make run printed" if stage.is_local else make("logs", stage)
+
+
 def check_account(stage: Stage) -> Iterator[Finding]:
     """Whether AWS lets us in, or the twin runs: without that nothing else can be checked."""
     try:
+        stage.check_twin()
         yield Finding("account", check_access(stage))
     except StageError as error:
         mend = "make run" if stage.is_local else "aws configure"
@@ -57,7 +68,7 @@ def check_clock(stage: Stage, clock: Callable[[], float] = time.time) -> Iterato
 
 def check_parameters(stage: Stage) -> Iterator[Finding]:
     """Whether the parameters are there, hold what they should, and the secret ones are SecureStrings."""
-    mend = "make run" if stage.is_local else make("deploy", stage)
+    mend = put_right(stage)
     names = [f"{stage.parameters_path}/{name}" for name in (BOT_TOKEN, HTTP_API_TOKEN, CHATS)]
     answer = stage.call("ssm", "get_parameters", Names=names, WithDecryption=True)
     found = {each["Name"].rpartition("/")[2]: each for each in answer["Parameters"]}
@@ -83,7 +94,7 @@ def check_parameters(stage: Stage) -> Iterator[Finding]:
 
 def check_bot(stage: Stage) -> Iterator[Finding]:
     """Whether Telegram knows the bot, and the bot its chats."""
-    mend = make("deploy", stage)
+    mend = put_right(stage)
     bot = call_bot(stage, "getMe", {})
     yield Finding("bot", f"@{bot['username']}, reached at {stage.telegram_api_url}")
     for name, chat_id in json.loads(stage.parameter(CHATS) or "{}").items():
@@ -101,14 +112,14 @@ def check_webhook(stage: Stage) -> Iterator[Finding]:
     elif stage.parameter(WEBHOOK_SECRET) is None:
         yield Finding("webhook", f"parameter {stage.parameters_path}/{WEBHOOK_SECRET} does not exist", mend)
     elif info.get("last_error_message"):
-        yield Finding("webhook", f"last error: {info['last_error_message']}", make("logs", stage))
+        yield Finding("webhook", f"last error: {info['last_error_message']}", look_at_logs(stage))
     else:
         yield Finding("webhook", f"{info.get('pending_update_count', 0)} updates wait")
 
 
 def check_tables(stage: Stage) -> Iterator[Finding]:
     """Whether the two tables, their times to live, the stream of the one and the indexes of the other are there."""
-    mend = make("deploy", stage)
+    mend = put_right(stage)
     for name in (stage.task_table_name, stage.outbox_table_name):
         answer = stage.find("dynamodb", "describe_table", TableName=name)
         if answer is None:
@@ -124,12 +135,23 @@ def check_tables(stage: Stage) -> Iterator[Finding]:
 
 def check_backlog(stage: Stage) -> Iterator[Finding]:
     """Whether something waits for longer than it should, or was given up."""
-    outbox, now = stage.outbox(), time.time()
-    overdue = sum(1 for chat in outbox.chats() for _ in outbox.due(chat, now - _OVERDUE_SECONDS))
-    told = f"{overdue} messages are overdue by more than {_OVERDUE_SECONDS / 60:.0f} minutes"
-    yield Finding("backlog", told, make("logs", stage) if overdue else None)
-    parked = outbox.count().failed
-    yield Finding("parked", f"{parked} messages; {make('failed', stage)} lists them" if parked else "none")
+    rows, now = list(stage.outbox().scan("PENDING", "SENDING", "FAILED")), time.time()
+    parked = sum(row.status == "FAILED" for row in rows)
+    waited = [now - (row.turn_ts or row.due_ts or now) for row in rows if row.status != "FAILED"]
+    late = [seconds for seconds in waited if seconds > _LATE_SECONDS]
+    if late:
+        told = f"{messages(len(late))} waiting for more than {_LATE_SECONDS / 60:.0f} minutes"
+        told += f", the first for {max(late) / 60:.0f}"
+        yield Finding("backlog", told, look_at_logs(stage))
+    else:
+        yield Finding("backlog", f"{messages(len(waited))} waiting")
+    again = f"{make('failed', stage)}, then {make('redrive', stage)} or {make('discard', stage)}"
+    yield Finding("parked", f"{messages(parked)} parked", again if parked else None)
+
+
+def messages(count: int) -> str:
+    """Such as ``1 message is`` or ``2 messages are``."""
+    return "1 message is" if count == 1 else f"{count} messages are"
 
 
 def run_check(stage: Stage, part: str, check: Check) -> list[Finding]:
@@ -137,8 +159,7 @@ def run_check(stage: Stage, part: str, check: Check) -> list[Finding]:
     try:
         return list(check(stage))
     except (StageError, TableUnavailable) as error:
-        mend = "make run" if stage.is_local else make("deploy", stage)
-        return [Finding(part, str(error).splitlines()[0], mend)]
+        return [Finding(part, str(error).splitlines()[0], put_right(stage))]
 
 
 def _stream(table: Mapping[str, Any], mend: str) -> Finding:
@@ -154,7 +175,7 @@ def _indexes(table: Mapping[str, Any], stage: Stage) -> Finding:
     found = {each["IndexName"] for kind in ("Global", "Local") for each in table.get(f"{kind}SecondaryIndexes", [])}
     name, missing = table["TableName"], [each for each in ("due", "unsent") if each not in found]
     if missing:
-        anew = f"{make('destroy', stage)} TABLE=1 && {make('deploy', stage)}"
+        anew = f"{make('destroy', stage)} TABLE=1 && {put_right(stage)}"
         return Finding("table", f"{name} lacks the index {' and '.join(missing)}", anew)
     return Finding("table", f"{name}, {table['TableStatus']}, indexes due and unsent")
 

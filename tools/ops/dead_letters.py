@@ -199,13 +199,16 @@ def _line(text: str) -> str:
 
 
 def _words(body: str) -> str:
-    """The beginning of what the sender wrote, in quotes."""
+    """The beginning of what the sender wrote, in quotes; of a message without words its photo or document."""
     try:
-        text = json.loads(body)["text"]
-    except (ValueError, RecursionError, LookupError, TypeError):
-        text = None
-    text = text if isinstance(text, str) and text.strip() else body
-    return repr(text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…")
+        fields = json.loads(body)
+        sent = {name: fields[name] for name in ("text", "photo", "document") if str(fields.get(name) or "").strip()}
+    except (ValueError, RecursionError, AttributeError):
+        sent = {}
+    name, value = next(iter(sent.items()), ("text", body))
+    text = str(value)
+    shown = repr(text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…")
+    return shown if name == "text" else f"{name} {shown}"
 
 
 def _count(count: int, one: str, many: str, what: str) -> str:

@@ -14,7 +14,7 @@ from tools.ops.checks import (
     check_parameters,
     check_tables,
     check_webhook,
-    make,
+    look_at_logs,
     run_check,
 )
 from tools.ops.checks_aws import (
@@ -47,20 +47,20 @@ _ON_AWS: dict[str, Check] = {
     "mappings": check_mappings,
     "schedule": check_schedule,
     "throttling": check_throttling,
-    "queues": check_queues,
     "alarms": check_alarms,
 }
 
 
 def examine(stage: Stage, console: Console) -> int:
     """Tells how each part is; 1 if something is wrong."""
-    checks = {**_EVERYWHERE, **({} if stage.is_local else _ON_AWS), "backlog": check_backlog}
+    checks = {**_EVERYWHERE, **({} if stage.is_local else _ON_AWS), "queues": check_queues, "backlog": check_backlog}
     if _tell(console, run_check(stage, "account", check_account)):
         console.say("nothing else can be checked")
         return 1
     wrong = 0
     for part, check in checks.items():
         wrong += _tell(console, run_check(stage, part, check))
+    console.step("doors", "a message goes through each, to the default chat")
     wrong += _tell(console, _doors(stage))
     where = "the local twin" if stage.is_local else stage.name
     console.say(f"{wrong} wrong on {where}" if wrong else f"all is well on {where}")
@@ -83,5 +83,5 @@ def _doors(stage: Stage) -> list[Finding]:
     for door in door_names(stage):
         text = f"make doctor: the {door} door of {stage.name} works."
         outcome = send_through(stage, door, f"doctor-{run}-{door}", text, patience=PATIENCE_SECONDS)
-        findings.append(Finding(f"{door} door", outcome.answer, None if outcome.delivered else make("logs", stage)))
+        findings.append(Finding(f"{door} door", outcome.answer, None if outcome.delivered else look_at_logs(stage)))
     return findings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from chalice_cli import addresses
 from chalicelib.aws import AwsError
 from chalicelib.dynamodb import DynamoTable
 from chalicelib.errors import redact
@@ -56,7 +58,7 @@ class _Sdk:
 
 
 class Stage:
-    """A stage by its name; ``local`` is the running twin, on the ports that the environment gives it.
+    """A stage by its name; ``local`` is the running twin, where it noted that it is, or the environment says.
 
     root: the project's folder. Raises StageError, here and in every method.
     """
@@ -80,8 +82,9 @@ class Stage:
         self._endpoint_url: str | None = None
         given: dict[str, str | None]
         if self.is_local:
-            self.telegram_api_url = _loopback("BOTTE_TELEGRAM_PORT", "8081")
-            self._endpoint_url = _loopback("BOTTE_AWS_PORT", "4566")
+            self.twin = addresses(root)
+            self.telegram_api_url = self.twin["telegram"]
+            self._endpoint_url = self.twin["aws"]
             given = {
                 "region_name": self.environment["AWS_DEFAULT_REGION"],
                 "aws_access_key_id": self.environment["AWS_ACCESS_KEY_ID"],
@@ -141,7 +144,7 @@ class Stage:
     def http_url(self) -> str:
         """Where the HTTP door is, as ``BOTTE_API_URL`` or else Chalice says; without a slash at its end."""
         if self.is_local:
-            return _loopback("BOTTE_HTTP_PORT", "8000")
+            return self.twin["http"]
         if given := os.environ.get("BOTTE_API_URL"):
             return given.rstrip("/")
         try:
@@ -158,6 +161,17 @@ class Stage:
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
         variables = " ".join(f"{name}={self.environment[name]}" for name in names)
         return f"{variables} aws --endpoint-url {self._endpoint_url}"
+
+    def check_twin(self) -> None:
+        """Raises StageError where the stage is the local twin, and none runs."""
+        if not self.is_local:
+            return
+        host, _, port = self.twin["aws"].rpartition("/")[2].partition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except OSError:
+            looked = f"HTTP door {self.twin['http']}, AWS {self.twin['aws']}, Telegram {self.twin['telegram']}"
+            raise StageError(f"no twin runs ({looked}): make run starts one") from None
 
     def outbox(self) -> Outbox:
         """The stage's outbox."""
@@ -247,7 +261,3 @@ def _given_region() -> str | None:
         told = " and ".join(f"{name} is {value}" for name, value in given.items())
         raise StageError(f"{told}: unset the one that is not meant")
     return next(iter(given.values()), None)
-
-
-def _loopback(variable: str, port: str) -> str:
-    return f"http://127.0.0.1:{os.environ.get(variable) or port}"

@@ -15,7 +15,7 @@ _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "PIP_INDEX
 
 def copy_project(folder: Path, telegram_url: str, *, queues: tuple[str, ...] = ("prod",)) -> Path:
     """Copies what `make deploy` needs. Stages talk to the fake Telegram, and those in ``queues`` have the SQS door."""
-    ignored = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "vendor")
+    ignored = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "vendor", "twin.json")
     for name in ("tools", "botte-app", ".chalice"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)
     path = folder / ".chalice" / "config.json"

@@ -104,7 +104,7 @@ class Acceptance:
                 raise Unavailable(f"{error.reason}; {table.reason}", retry_after=error.retry_after) from None
             log_outcome("pending", key, message, error.reason)
             return accepted
-        log_outcome("sent", key, message, mended=delivery.progress.mended)
+        log_outcome("sent", key, message, progress=delivery.progress)
         return Delivered(delivery.progress.result)
 
     def _send_claimed(self, key: Key, content: Content, message: Message, deadline: float) -> Delivered | Accepted:

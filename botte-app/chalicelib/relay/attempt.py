@@ -116,7 +116,7 @@ class Attempts:
             return self.fail(claim, "internal error")
         progress = claim.delivery.progress
         self._notes.make(claim.key, states.sent(claim.lease, progress, now=self._clock()))
-        log_outcome("sent", claim.key, claim.message, mended=progress.mended)
+        log_outcome("sent", claim.key, claim.message, progress=progress)
         return Delivered(progress.result)
 
     def fail(self, claim: Claim, reason: str) -> Parked:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ..contract.message import Message
 from ..errors import Unavailable
 from ..outbox.row import Key, Row
 from ..outbox.states import Lease
-from ..telegram.delivery import Delivery
+from ..telegram.delivery import NO_PROGRESS, Delivery, Progress
 
 _log = logging.getLogger("botte.relay")
 
@@ -62,18 +61,20 @@ def log_outcome(
     message: Message | None,
     reason: str | None = None,
     *,
-    mended: Iterable[str] = (),
+    progress: Progress = NO_PROGRESS,
     waited_seconds: int = 0,
 ) -> None:
     """Logs what became of a message: ``sent``, ``pending`` or ``failed``.
 
-    mended: as in Progress. waited_seconds: for how long a pending one has waited; an alarm looks at it.
+    progress: of a message that was sent. waited_seconds: for how long a pending one has waited; an alarm looks at it.
     """
     level = {"sent": logging.INFO, "pending": logging.WARNING, "failed": logging.ERROR}[outcome]
     sender_app = message.sender_app if message else None
     extra: dict[str, object] = {"id": key.sort, "sender_app": sender_app, "reason": reason}
-    if mended:
-        extra["mended"] = list(mended)
+    if progress.message_ids:
+        extra["message_ids"] = list(progress.message_ids)
+    if progress.mended:
+        extra["mended"] = list(progress.mended)
     if outcome == "pending":
         extra["waited_seconds"] = waited_seconds
     _log.log(level, outcome, extra=extra)

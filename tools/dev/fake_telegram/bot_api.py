@@ -142,7 +142,7 @@ class BotApi:
                 message["reply_markup"] = keyboard
             if _flag(call, "protect_content"):
                 message["has_protected_content"] = True
-            self._inbox.add_message(_inbox_entry(call, message, words, file))
+            self._inbox.add_message(_inbox_entry(call, message, words, file), call.content)
         return result_answer(message)
 
     def _entities(self, name: str, words: FormattedText) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from dataclasses import dataclass, field
@@ -47,7 +48,10 @@ class BotDoor:
             return Delivery(self._refused(answer))
         if fault.kind == "cut_before_accept":
             return Delivery(Answer(200), share_sent=0)
-        return _under(fault, self._carried_out(call), released)
+        answer = self._carried_out(call)
+        if fault.kind in ("cut_after_accept", "hang_after_accept") and call.sends_message and answer.status == 200:
+            self._inbox.lose_answer(call.content, json.loads(answer.body)["result"]["message_id"])
+        return _under(fault, answer, released)
 
     def _method(self, path: str) -> str:
         found = _PATH.fullmatch(path)

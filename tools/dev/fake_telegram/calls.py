@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
@@ -39,6 +39,11 @@ class Call:
     @property
     def sends_message(self) -> bool:
         return self.method in _SENDING_METHODS
+
+    @property
+    def content(self) -> Hashable:
+        """The same for two calls that ask for the same."""
+        return self.method, frozenset(self.parameters.items()), frozenset(self.files.items())
 
     @property
     def file_url(self) -> str | None:

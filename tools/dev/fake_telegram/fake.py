@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -133,6 +133,10 @@ class FakeTelegram:
     def clear(self) -> None:
         """Forgets all messages; message ids go on."""
         self._inbox.clear()
+
+    def mark_mended(self, message_ids: Collection[int], fields: Collection[str]) -> None:
+        """Shows on the page which fields of a message Botte changed or left out, as Botte tells its sender."""
+        self._inbox.mark_mended(message_ids, fields)
 
     def set_fault(self, options: Mapping[str, Any]) -> None:
         """Misbehaves from now on, as PUT /inbox/fault. Raises FaultError (a ValueError) naming the option at fault."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ EVENTS_KEPT = 2000  # for readers that come back with Last-Event-ID
 
 @dataclass(frozen=True)
 class Event:
-    """One server-sent event: `message`, `update`, `fault` or `cleared`."""
+    """One server-sent event: `message`, `mended`, `update`, `fault` or `cleared`."""
 
     id: int
     name: str
@@ -32,6 +32,7 @@ class Inbox:
         self._event_ids = itertools.count(1)
         self._message_ids = itertools.count(1)
         self._counts: Counter[str] = Counter()
+        self._lost: dict[Hashable, int] = {}  # the messages whose answers were lost, by the contents of their calls
         self._closed = False
 
     @property
@@ -56,11 +57,28 @@ class Inbox:
         with self._changed:
             return next(self._message_ids)
 
-    def add_message(self, message: dict[str, Any]) -> None:
+    def add_message(self, message: dict[str, Any], call: Hashable = None) -> None:
+        """call: the content of the call that sent it. `doubles` is the message that the same call sent before, if the
+        answer to that one was lost."""
         with self._changed:
+            if (first := self._lost.pop(call, None)) is not None:
+                message["doubles"] = first
             self._messages.append(message)
             self._counts["accepted"] += 1
             self._tell("message", message)
+
+    def lose_answer(self, call: Hashable, message_id: int) -> None:
+        """Notes that who made the call never learns of its message: the same call may come again."""
+        with self._changed:
+            self._lost[call] = message_id
+
+    def mark_mended(self, message_ids: Collection[int], fields: Collection[str]) -> None:
+        """Notes which fields of a message Botte changed or left out."""
+        with self._changed:
+            for place, message in enumerate(self._messages):
+                if message["message_id"] in message_ids:
+                    self._messages[place] = {**message, "mended": list(fields)}
+                    self._tell("mended", self._messages[place])
 
     def add_update(self, update: dict[str, Any]) -> None:
         with self._changed:
