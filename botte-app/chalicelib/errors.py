@@ -54,8 +54,11 @@ __all__ = [
     "redact",
 ]
 
-# A bot token is the bot's id, a colon and 35 characters; a part of one is hidden as well.
-_BOT_TOKEN = re.compile(r"(?<![0-9])[0-9]{6,}:[A-Za-z0-9_-]{16,}")
+# A bot token is the bot's id, a colon and 35 characters; a part of one is hidden as well. An address or a page of HTML
+# may hold it encoded, once or more.
+_BOT_TOKEN = re.compile(
+    r"(?<![0-9])[0-9]{6,}(?::|%(?:25)*3[Aa]|&#(?:58|[Xx]3[Aa]);)(?:[A-Za-z0-9_-]|%(?:25)*(?:2[Dd]|5[Ff])){16,}"
+)
 
 
 def redact(text: str) -> str:
