@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,8 +17,11 @@ from tools.dev.functions import function_arn
 from tools.ops.stack import stack_down
 from tools.ops.stage import Stage
 from tools.rehearsal.people import documented_policies
+from tools.rehearsal.project import ROOT
 from tools.rehearsal.senders import run_in_shell
 
+(WRITTEN,) = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "SECURITY.md").read_text(), re.DOTALL | re.MULTILINE)
+ROTATION = WRITTEN.replace(".venv/bin/python", sys.executable)
 # What a whole life does not come to, and where it is shown.
 ELSEWHERE = {
     "cloudformation:DescribeStackEvents",  # of a stack that fails: test_stack.py
@@ -53,6 +57,7 @@ def rights(world: World) -> dict[str, list[Any]]:
     done["discard what cannot be sent"] = world.run("discard", "--yes")
     done |= {f"webhook {action}": world.run("webhook", action) for action in ("set", "info", "delete")}
     done["rotate-token"] = world.run("rotate-token", "--yes")
+    done["rotate the others"] = run_in_shell(ROTATION, _operator(world), world.project)
     done["logs"] = world.run("logs")
     _show_the_token(world)
     _lose_the_tables(world)
@@ -67,6 +72,10 @@ def rights(world: World) -> dict[str, list[Any]]:
     rights = world.rights()
     assert done == dict.fromkeys(done, 0), rights["lacking"]
     return rights
+
+
+def _operator(world: World) -> dict[str, str]:
+    return {**world.variables, "AWS_ACCESS_KEY_ID": world.hire("doctor")}
 
 
 def _wait_and_park(world: World) -> None:
@@ -91,7 +100,7 @@ def _give_up(world: World) -> None:
 
 def _show_the_token(world: World) -> None:
     show = "aws ssm get-parameter --with-decryption --name /botte/prod/http-api-token --query Parameter.Name"
-    assert run_in_shell(show, {**world.variables, "AWS_ACCESS_KEY_ID": world.hire("doctor")}) == 0
+    assert run_in_shell(show, _operator(world)) == 0
 
 
 def _lose_the_tables(world: World) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote
 
 import botocore.session
 from moto.awslambda.models import lambda_backends
+from moto.iam.models import iam_backends
 
 from tools.dev.functions import ACCOUNT_ID, REGION, function_arn, split_function_name
 from tools.rehearsal.stack_rights import stack_changes
@@ -71,11 +72,6 @@ def _logs(call: Call) -> str:
     return _arn("logs", f"log-group:{group}:log-stream:") if group else "*"
 
 
-def _iam(call: Call) -> str:
-    role = call.given.get("RoleName")
-    return f"arn:aws:iam::{ACCOUNT_ID}:role/{role}" if role else "*"
-
-
 # Services of which each call is an action on one resource.
 _RESOURCES: dict[str, Callable[[Call], str]] = {
     # Its actions are the methods of HTTP.
@@ -84,7 +80,6 @@ _RESOURCES: dict[str, Callable[[Call], str]] = {
     # Names are in CBOR, which is not read: IAM is asked for all alarms, as it is by a call without names.
     "cloudwatch": lambda call: _arn("cloudwatch", "alarm:*") if "Alarm" in call.name else "*",
     "events": lambda call: _arn("events", f"rule/{call.given.get('Rule') or call.given.get('Name') or '*'}"),
-    "iam": _iam,
     "logs": _logs,
     "sns": lambda call: call.given.get("TopicArn") or _arn("sns", str(call.given.get("Name"))),
     "sqs": lambda call: _arn(
@@ -96,6 +91,15 @@ _RESOURCES: dict[str, Callable[[Call], str]] = {
 def _sts(call: Call) -> Iterator[Request]:
     if call.name != "GetCallerIdentity":  # which everybody may
         yield Request(call.action, "*")
+
+
+def _iam(call: Call) -> Iterator[Request]:
+    role = call.given.get("RoleName")
+    known = iam_backends[ACCOUNT_ID]["aws"].roles.values()
+    boundaries = [each.permissions_boundary_arn for each in known if each.name == role]
+    boundary = call.given.get("PermissionsBoundary") or next(iter(boundaries), None)
+    arn = f"arn:aws:iam::{ACCOUNT_ID}:role/{role}" if role else "*"
+    yield Request(call.action, arn, {"iam:PermissionsBoundary": [boundary]} if boundary else {})
 
 
 def _ssm(call: Call) -> Iterator[Request]:
@@ -197,6 +201,7 @@ def _lambda_paths() -> list[tuple[str, str, re.Pattern[str]]]:
 _READERS: dict[str, Callable[[Call], Iterator[Request]]] = {
     "cloudformation": _cloudformation,
     "dynamodb": _dynamodb,
+    "iam": _iam,
     "lambda": _lambda,
     "ssm": _ssm,
     "sts": _sts,

@@ -45,10 +45,11 @@ class Rights:
 
     def refuse(self, who: tuple[str, str], wanted: list[Request]) -> str | None:
         """What is missing for the first of the wanted actions that no policy allows, as IAM says it; else None."""
-        statements = list(_statements(*who))
+        statements, boundary = list(_statements(*who)), _boundary(*who)
         for request in wanted:
             uses = [use for one in statements for use in _uses(who[1], one, request)]
-            if not uses:
+            bounded = boundary is not None and not any(use for one in boundary for use in _uses("", one, request))
+            if not uses or bounded:
                 told = f"{who[0]} {who[1]} is not authorized to perform: {request.action} on resource: "
                 self.lacking.append(told + request.resource)
                 return self.lacking[-1]
@@ -74,6 +75,18 @@ def _statements(kind: str, name: str) -> Iterator[Mapping[str, Any]]:
     documents = policies.values() if isinstance(policies, dict) else [each["policy_document"] for each in policies]
     for document in documents:
         yield from (json.loads(document) if isinstance(document, str) else document)["Statement"]
+
+
+def _boundary(kind: str, name: str) -> list[Mapping[str, Any]] | None:
+    """The statements of a role's permissions boundary: it may do only what they allow as well. None without one."""
+    backend = iam_backends[ACCOUNT_ID]["aws"]
+    arn = backend.get_role(name).permissions_boundary_arn if kind == "role" else None
+    if not arn:
+        return None
+    policy = backend.get_policy(arn)
+    (document,) = [each.document for each in policy.versions if each.version_id == policy.default_version_id]
+    statements: list[Mapping[str, Any]] = json.loads(document)["Statement"]
+    return statements
 
 
 def _uses(holder: str, statement: Mapping[str, Any], request: Request) -> Iterator[Use]:
