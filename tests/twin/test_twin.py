@@ -180,6 +180,7 @@ def test_the_embedded_aws_runs_alone(start_twin: StartTwin) -> None:
     assert_nothing_is_left(aws)
 
 
+@pytest.mark.slow
 def test_a_hostile_bot_api_makes_the_twin_tell_no_token(start_twin: StartTwin) -> None:
     token = "987654321:AAE-the-token-of-a-real-bot-0123456789"
     echo = f"/bot{quote(token)}/sendMessage {token.upper()} {token}"
