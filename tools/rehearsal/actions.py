@@ -19,8 +19,12 @@ from moto.iam.models import iam_backends
 from tools.dev.functions import ACCOUNT_ID, REGION, function_arn, split_function_name
 from tools.rehearsal.stack_rights import stack_changes
 
-_PREFIXES = {"dynamodbstreams": "dynamodb", "amazonssm": "ssm", "awsevents": "events", "monitoring": "cloudwatch"}
-_OPERATION = re.compile(r"/operation/(?P<name>\w+)$")  # of services that take CBOR
+_PREFIXES = {
+    "amazonssm": "ssm",
+    "awsevents": "events",
+    "dynamodbstreams": "dynamodb",
+    "graniteserviceversion20100801": "cloudwatch",
+}
 
 
 class Request(NamedTuple):
@@ -48,8 +52,6 @@ def requests(operation: str, path: str, body: bytes) -> list[Request]:
     """What a call does, as IAM sees it. operation: such as ``DynamoDB.PutItem``, or ``lambda.GET`` with a path."""
     service, _, name = operation.partition(".")
     service = service.lower().partition("_")[0]
-    if found := _OPERATION.search(path):
-        name = found["name"]
     call = Call(_PREFIXES.get(service, service), name, path, _parameters(body))
     if call.prefix in _READERS:
         return list(_READERS[call.prefix](call))
@@ -72,13 +74,18 @@ def _logs(call: Call) -> str:
     return _arn("logs", f"log-group:{group}:log-stream:") if group else "*"
 
 
+def _cloudwatch(call: Call) -> str:
+    if call.name == "DescribeAlarms":
+        return _arn("cloudwatch", "alarm:*")  # whatever alarms are asked for
+    return str(call.given.get("ResourceARN", "*"))
+
+
 # Services of which each call is an action on one resource.
 _RESOURCES: dict[str, Callable[[Call], str]] = {
     # Its actions are the methods of HTTP.
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/permissions.html
     "apigateway": lambda call: f"arn:aws:apigateway:{REGION}::{call.path}",
-    # Names are in CBOR, which is not read: IAM is asked for all alarms, as it is by a call without names.
-    "cloudwatch": lambda call: _arn("cloudwatch", "alarm:*") if "Alarm" in call.name else "*",
+    "cloudwatch": _cloudwatch,
     "events": lambda call: _arn("events", f"rule/{call.given.get('Rule') or call.given.get('Name') or '*'}"),
     "logs": _logs,
     "sns": lambda call: call.given.get("TopicArn") or _arn("sns", str(call.given.get("Name"))),
@@ -113,8 +120,8 @@ def _dynamodb(call: Call) -> Iterator[Request]:
         for table, writes in given["RequestItems"].items():
             for write in writes:
                 yield Request(call.action, _table_arn({"TableName": table}), _context(*write.values()))
-    elif "StreamArn" in given or "ShardIterator" in given:
-        yield Request(call.action, given.get("StreamArn") or str(given["ShardIterator"]).partition("|")[0])
+    elif arn := given.get("StreamArn") or given.get("ResourceArn") or given.get("ShardIterator"):
+        yield Request(call.action, str(arn).partition("|")[0])
     else:
         yield Request(call.action, _table_arn(given), _context(given))
 
