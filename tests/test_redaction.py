@@ -17,6 +17,7 @@ from chalicelib.doors import http
 from chalicelib.doors.invoke import send_invoked
 from chalicelib.doors.queue import read_queue
 from chalicelib.doors.stream import Tasks
+from chalicelib.errors import redact
 from chalicelib.outbox.table import Outbox
 from chalicelib.relay import Relay
 from chalicelib.settings import Parameters
@@ -228,6 +229,14 @@ def test_a_token_in_a_callers_field_name_is_neither_logged_nor_kept_as_the_reaso
         send_invoked(new_relay(), {"text": "a", name: 1}, "request-1", clock() + 60)
     assert BOT_SECRET not in "".join(traceback.format_exception(raised.value))  # which Lambda logs
     assert BOT_SECRET not in table.row("request-1")["LastError"]
+
+
+@pytest.mark.parametrize("service", ["sqs", "sns"])
+def test_the_name_of_a_resource_is_no_token(service: str) -> None:
+    told = f"may not x on resource: arn:aws-us-gov:{service}:us-gov-west-1:123456789012:botte-prod-messages"
+    assert redact(told) == told
+    assert redact(f"{told} {TWIN_BOT_TOKEN}") == f"{told} [bot token]"
+    assert redact(f"arn:aws:sns:::{TWIN_BOT_TOKEN}") == "arn:aws:sns:::[bot token]"
 
 
 def test_a_text_that_looks_like_a_token_is_delivered_and_not_logged(
