@@ -10,7 +10,8 @@ from tools.rehearsal.project import ROOT
 
 PAGE = ROOT / "docs" / "deploying-rights.md"
 # Which policies who runs a command has; everybody else has those of "".
-_POLICIES = {"deploy": ("Operate", "Deploy"), "destroy": ("Operate", "Destroy"), "": ("Operate",)}
+_DEPLOYER = ("Operate", "Deploy")
+_POLICIES = {"deploy": _DEPLOYER, "rollback": _DEPLOYER, "destroy": ("Operate", "Destroy"), "": ("Operate",)}
 
 
 def documented_policies(stage: str = "prod") -> dict[str, Any]:
