@@ -150,6 +150,16 @@ ROLE = "arn:aws:iam::123456789012:role/"
     ("command", "call", "arguments", "lacking"),
     [
         ("doctor", "lambda update_function_code", {"FunctionName": "botte-prod", **CODE}, "lambda:UpdateFunctionCode"),
+        (
+            *("doctor", "lambda update_function_configuration"),
+            {"FunctionName": "botte-prod", "Layers": ["arn:aws:lambda:us-east-1:999999999999:layer:code:1"]},
+            "lambda:UpdateFunctionConfiguration",
+        ),
+        (
+            *("doctor", "lambda update_function_configuration"),
+            {"FunctionName": "botte-prod", "Role": f"{ROLE}botte-prod-other"},
+            "iam:PassRole",
+        ),
         ("doctor", "ssm put_parameter", {"Name": "/botte/prod/telegram-bot-token", "Value": "x"}, "ssm:PutParameter"),
         ("doctor", "ssm get_parameter", {"Name": "/other/secret"}, "ssm:GetParameter"),
         ("doctor", "dynamodb delete_table", {"TableName": "botte-prod-outbox"}, "dynamodb:DeleteTable"),

@@ -172,7 +172,8 @@ def _lambda(call: Call) -> Iterator[Request]:
     elif name == "CreateEventSourceMapping":
         yield Request(action, "*", {"lambda:FunctionArn": [arn]})
     else:
-        yield Request(action, labels.get("Resource", arn))
+        layers = call.given.get("Layers")
+        yield Request(action, labels.get("Resource", arn), {"lambda:Layer": layers} if layers else {})
     if "Role" in call.given:
         yield Request("iam:PassRole", call.given["Role"], {"iam:PassedToService": ["lambda.amazonaws.com"]})
     if name == "CreateFunction" and call.given.get("Tags"):

@@ -109,6 +109,8 @@ def _holds_all(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str
 
 def _holds(test: str, found: list[str] | None, wanted: list[str]) -> bool:
     """Whether a condition holds, as far as operators are needed here. found: None where a request has no such key."""
+    if test == "Null":
+        return wanted == ["true" if found is None else "false"]
     kind, for_all = test.removeprefix("ForAllValues:"), test.startswith("ForAllValues:")
     if found is None:
         return for_all or kind.endswith("IfExists")
