@@ -8,7 +8,8 @@ STAGE ?= local
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run aws test test-slow simulate chaos growth cold warm cli footprint lint format lock clean bootstrap bootstrap-run
+.PHONY: help run aws test test-slow simulate chaos growth cold warm cli footprint lint format lock sbom audit clean
+.PHONY: bootstrap bootstrap-run
 .PHONY: stage deploy rollback doctor failed redrive discard logs rotate-token destroy deploy-rehearsal
 
 help: ## Show what can be done
@@ -101,6 +102,17 @@ lock: bootstrap ## Pin what the requirements-*.in want, as requirements-*.txt; t
 	$(LOCK) $(ARGS) requirements-run.in -c requirements-dev.txt -o requirements-run.txt
 	$(LOCK) $(ARGS) requirements-aws.in -c requirements-dev.txt -o requirements-aws.txt
 	echo urllib3 | $(LOCK) $(ARGS) - -c requirements-dev.txt -o botte-app/requirements.txt
+
+# All that the Lambda's zip holds besides Botte itself: its own requirements, and Chalice's runtime.
+sbom: bootstrap ## Write what is shipped in the Lambda, as a CycloneDX bill of materials: dist/botte.cdx.json
+	@mkdir -p dist
+	@{ cat botte-app/requirements.txt; sed -n '/^chalice==/,/[^\\]$$/p' requirements-run.txt; } | \
+	    .venv/bin/python -W ignore -m cyclonedx_py requirements - --pyproject pyproject.toml --output-reproducible \
+	    --output-file dist/botte.cdx.json
+	@echo dist/botte.cdx.json
+
+audit: bootstrap ## Look for known vulnerabilities of all that is pinned: make audit [ARGS="--ignore-vuln ID"]
+	@exec .venv/bin/python -m tools.audit $(ARGS)
 
 clean: ## Remove .venv, caches and build results
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis build dist clients/*/build clients/*/src/*.egg-info

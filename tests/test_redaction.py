@@ -7,6 +7,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from chalice.app import Request
@@ -16,7 +17,9 @@ from chalicelib.doors import http
 from chalicelib.doors.invoke import send_invoked
 from chalicelib.doors.queue import read_queue
 from chalicelib.doors.stream import Tasks
+from chalicelib.errors import redact
 from chalicelib.outbox.table import Outbox
+from chalicelib.relay import Relay
 from chalicelib.settings import Parameters
 from chalicelib.telegram.bot_api import Telegram
 from tests.conftest import WEBHOOK_SECRET, NewRelay, in_memory_but
@@ -35,7 +38,10 @@ from tests.doors import (
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, FakeTelegram
 
 BOT_SECRET = TWIN_BOT_TOKEN.partition(":")[2]
-CANARIES = (BOT_SECRET, BOT_SECRET[:16], "local-token", "second-token", WEBHOOK_SECRET)
+CANARIES = (
+    *(BOT_SECRET, BOT_SECRET[:16], "local-token", "second-token", WEBHOOK_SECRET),
+    *("local-hook-token", "second-hook-token"),
+)
 
 
 class Seen:
@@ -67,7 +73,7 @@ def seen(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], ta
     everything = seen.everything()
     assert len(everything) > 500
     for canary in CANARIES:
-        at = everything.find(canary)
+        at = everything.lower().find(canary.lower())
         assert at < 0, f"…{everything[max(0, at - 200) : at]}[here]"
 
 
@@ -154,13 +160,83 @@ def test_a_token_that_telegram_repeats_is_blacked_out_everywhere(
     assert "/bot[bot token]/sendMessage" in table.row("m1")["LastError"]
 
 
+ENCODED = TWIN_BOT_TOKEN.replace(":", "%3A")
+ECHOES = {
+    "as it is": TWIN_BOT_TOKEN,
+    "percent-encoded": ENCODED,
+    "percent-encoded in small letters": ENCODED.replace("%3A", "%3a"),
+    "percent-encoded twice": quote(quote(TWIN_BOT_TOKEN)),
+    "percent-encoded as a whole": ENCODED.replace("-", "%2D"),
+    "in HTML": TWIN_BOT_TOKEN.replace(":", "&#58;"),
+    "in capital letters": TWIN_BOT_TOKEN.upper(),
+    "in small letters": ENCODED.lower(),
+    "without the id of the bot": BOT_SECRET.upper(),
+}
+
+
+def hostile_answers(echo: str) -> dict[str, bytes]:
+    """Answers of a Bot API, or of what stands before it, that repeat a token."""
+    path = f"/bot{echo}/sendMessage"
+    page = f"<html><body><h1>404</h1>cannot POST {path}</body></html>".encode()
+    message = {"message_id": 1, "date": 1, "chat": {"id": 1}, "text": path, "via": {path: [path]}}
+    return {
+        "a refusal": http_answer(400, {"ok": False, "error_code": 400, "description": f"Bad Request: {path}"}),
+        "another bot's": http_answer(401, {"ok": False, "error_code": 401, "description": f"Unauthorized: {path}"}),
+        "an outage": http_answer(500, {"ok": False, "description": path}, f"X-Path: {path}"),
+        "a pause": http_answer(429, {"ok": False, "description": path, "parameters": {"retry_after": path}}),
+        "its headers": http_answer(429, {"ok": False, "description": "x"}, f"Retry-After: {path}", f"Via: {path}"),
+        "a redirect": http_answer(302, b"", f"Location: https://elsewhere.example{path}"),
+        "a page": http_answer(404, page, "Content-Type: text/html"),
+        "a page with the status of success": http_answer(200, page, "Content-Type: text/html"),
+        "no HTTP": f"HTTP/1.1 {path}\r\n{path}\r\n\r\n".encode(),
+        "a message": http_answer(200, {"ok": True, "result": message}),
+    }
+
+
+@pytest.mark.parametrize("stored", [TWIN_BOT_TOKEN, ENCODED], ids=["token", "encoded_token"])
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+@pytest.mark.outbox("memory")
+def test_a_hostile_bot_api_makes_no_door_tell_the_token(
+    new_relay: NewRelay, tasks: Tasks, parameters: Parameters, clock: Clock, seen: Seen, echo: str, stored: str
+) -> None:
+    """A token that was stored as it stands in an address works as well as any other, and is told no more."""
+
+    def try_all_doors(relay: Relay, name: str) -> None:
+        deadline = clock() + 60
+        stream = [stream_record(item({"text": {"S": "Hello"}}, sort_key=name))]
+        attempts: list[Callable[[], object]] = [
+            lambda: http.post_message(relay, parameters, Request(event("apigateway_post")), clock()),
+            lambda: send_invoked(relay, {"text": "Hello"}, f"request-{name}", deadline),
+            lambda: relay.take(read_queue([queue_record('{"text":"Hello"}', name)]), deadline=deadline),
+            lambda: relay.take(tasks.read_stream(stream), deadline=deadline),
+            lambda: relay.status(name),
+            lambda: relay.redeliver(deadline=deadline),
+        ]
+        for attempt in attempts:
+            seen.add(_outcome(attempt))
+
+    for number, answer in enumerate(hostile_answers(echo).values()):
+        with RawServer(answer, hangs_up=True) as server:
+            sender = Telegram(server.url, lambda fresh=False: stored, read_timeout=1.0)
+            try_all_doors(new_relay(sender=sender), f"m{number}")
+
+
 @pytest.mark.parametrize("name", [TWIN_BOT_TOKEN, f"bot{TWIN_BOT_TOKEN}", f"x {TWIN_BOT_TOKEN} y"])
-def test_a_token_in_a_callers_field_name_is_not_kept_as_the_reason(
+def test_a_token_in_a_callers_field_name_is_neither_logged_nor_kept_as_the_reason(
     new_relay: NewRelay, table: Table, clock: Clock, name: str
 ) -> None:
-    with pytest.raises(InvalidMessage):
+    with pytest.raises(InvalidMessage) as raised:
         send_invoked(new_relay(), {"text": "a", name: 1}, "request-1", clock() + 60)
+    assert BOT_SECRET not in "".join(traceback.format_exception(raised.value))  # which Lambda logs
     assert BOT_SECRET not in table.row("request-1")["LastError"]
+
+
+@pytest.mark.parametrize("service", ["sqs", "sns"])
+def test_the_name_of_a_resource_is_no_token(service: str) -> None:
+    told = f"may not x on resource: arn:aws-us-gov:{service}:us-gov-west-1:123456789012:botte-prod-messages"
+    assert redact(told) == told
+    assert redact(f"{told} {TWIN_BOT_TOKEN}") == f"{told} [bot token]"
+    assert redact(f"arn:aws:sns:::{TWIN_BOT_TOKEN}") == "arn:aws:sns:::[bot token]"
 
 
 def test_a_text_that_looks_like_a_token_is_delivered_and_not_logged(

@@ -54,13 +54,17 @@ __all__ = [
     "redact",
 ]
 
-# A bot token is the bot's id, a colon and 35 characters; a part of one is hidden as well.
-_BOT_TOKEN = re.compile(r"(?<![0-9])[0-9]{6,}:[A-Za-z0-9_-]{16,}")
+# A bot token is the bot's id, a colon and 35 characters; a part of one is hidden as well. An address or a page of HTML
+# may hold it encoded, once or more. The ARN of a queue or a topic looks alike, behind what it begins with.
+_BOT_TOKEN = re.compile(
+    r"(\barn:aws[a-z-]*:[a-z]+:[a-z0-9-]*:[0-9]{12}:)"
+    r"|(?<![0-9])[0-9]{6,}(?::|%(?:25)*3[Aa]|&#(?:58|[Xx]3[Aa]);)(?:[A-Za-z0-9_-]|%(?:25)*(?:2[Dd]|5[Ff])){16,}"
+)
 
 
 def redact(text: str) -> str:
     """The text with everything in it that looks like a bot token blacked out."""
-    return _BOT_TOKEN.sub("[bot token]", text)
+    return _BOT_TOKEN.sub(lambda found: found[1] or "[bot token]", text)
 
 
 class BotteError(Exception):

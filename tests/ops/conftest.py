@@ -19,6 +19,7 @@ import pytest
 
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID
 from tools.ops.__main__ import main
+from tools.rehearsal.people import hire
 from tools.rehearsal.project import ROOT, copy_project, environment
 
 
@@ -58,10 +59,22 @@ class World:
             yield
 
     def run(self, *arguments: str, stage: str = "prod", owner: bool = True) -> int:
-        """Runs a command of `tools.ops`. owner: the bot token and the chat are in the environment."""
+        """Runs a command of `tools.ops`, with the rights that are documented for it and no others.
+
+        owner: the bot token and the chat are in the environment.
+        """
         known = {"TELEGRAM_BOT_TOKEN": TWIN_BOT_TOKEN, "TELEGRAM_CHAT_ID": str(TWIN_CHAT_ID)} if owner else {}
-        with self.environment(**known):
+        with self.environment(AWS_ACCESS_KEY_ID=self.hire(arguments[0], stage), **known):
             return main([*arguments, "--stage", stage], self.project)
+
+    def hire(self, command: str, stage: str = "prod") -> str:
+        """The access key id of who runs a command."""
+        return hire(self.client("iam"), command, stage)
+
+    def rights(self) -> dict[str, list[Any]]:
+        """Which rights were used so far, and which were lacking (see ``tools.rehearsal.iam.Rights``)."""
+        found: dict[str, list[Any]] = self._request("GET", self.addresses["aws"] + "/_botte/rights")
+        return found
 
     def client(self, service: str, access_key_id: str = "rehearsal") -> Any:
         return self._session.client(

@@ -16,11 +16,12 @@ class Terminal:
 
     def __init__(self, world: World, *arguments: str, stage: str = "prod") -> None:
         command = [sys.executable, "-m", "tools.ops", *arguments, "--stage", stage]
+        variables = {**world.variables, "AWS_ACCESS_KEY_ID": world.hire(arguments[0], stage)}
         self.seen, self._passed = "", 0
         self._pid, self._file = pty.fork()
         if self._pid == 0:  # the command
             os.chdir(world.project)
-            os.execve(sys.executable, command, world.variables)
+            os.execve(sys.executable, command, variables)
 
     def expect(self, text: str, seconds: float = 60.0) -> None:
         """Waits until a text is shown, after what was expected before."""

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tools.dev.aws import EmbeddedAws
-from tools.rehearsal.iam import denied, requests
+from tools.rehearsal.actions import requests
+from tools.rehearsal.iam import denied
 
 WHO = ("user", "reader")
 KEY = {"PK": {"S": "BOTTE_MESSAGE#1"}, "SK": {"S": "1"}}

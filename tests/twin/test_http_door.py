@@ -188,6 +188,7 @@ def test_after_an_answer_to_head_comes_the_next_one(client: Client) -> None:
     [
         pytest.param("POST /echo?token=secret HTTP/1.1", "Content-Type: text/plain", '"POST /echo" 200', id="known"),
         pytest.param("POST /nowhere?token=secret HTTP/1.1", "A: b", '"POST /nowhere" 403', id="unknown_route"),
+        pytest.param("POST /echo%3ftoken=secret HTTP/1.1", "A: b", '"POST /echo" 403', id="encoded"),
         pytest.param("POST /echo?token=secret two HTTP/1.1", "A: b", '"POST /echo" 400', id="no_request_line"),
         pytest.param("POST /nowhere?token=secret HTTP/1.1", "Authorization: é", "UnicodeEncodeError", id="traceback"),
     ],

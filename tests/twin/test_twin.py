@@ -13,11 +13,13 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import pytest
 import requests
 
+from tests.doors import RawServer, http_answer
 from tools.rehearsal.project import ROOT, copy_project
 
 INHERITED = {name: value for name, value in os.environ.items() if not name.startswith("TELEGRAM_")}
@@ -181,3 +183,24 @@ def test_the_embedded_aws_runs_alone(start_twin: StartTwin) -> None:
     assert json.loads(chats) == {"default": 7}
     assert aws.end(signal.SIGINT)[0] == 0
     assert_nothing_is_left(aws)
+
+
+@pytest.mark.slow
+def test_a_hostile_bot_api_makes_the_twin_tell_no_token(start_twin: StartTwin) -> None:
+    token = "987654321:AAE-the-token-of-a-real-bot-0123456789"
+    echo = f"/bot{quote(token)}/sendMessage {token.upper()} {token}"
+    with RawServer(http_answer(400, {"ok": False, "error_code": 400, "description": echo})) as server:
+        given = {"TELEGRAM_API_URL": server.url, "TELEGRAM_BOT_TOKEN": token, "TELEGRAM_CHAT_ID": "1"}
+        twin = start_twin(**given)
+        door = twin.url("curl -X POST")
+        answers = [
+            requests.post(f"{door}/hook/shop?token=local-hook-token", json={"order": 1}, timeout=30),
+            requests.post(f"{door}/message", json={"text": "x"}, headers={"Authorization": "local-token"}, timeout=30),
+        ]
+        _, out, err = twin.end(signal.SIGTERM)
+    told = "".join([twin.printed, out, err, *(f"{each.headers} {each.text}" for each in answers)])
+    assert [each.status_code for each in answers] == [502, 502]
+    assert "[bot token]" in told
+    assert token.partition(":")[2].lower() not in told.lower()
+    assert "POST /hook/shop" in err
+    assert "local-hook-token" not in err

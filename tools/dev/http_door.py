@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 import traceback
@@ -97,7 +98,7 @@ class _Handler(ChaliceRequestHandler):
         super()._send_http_response(code, headers, None if self.command == "HEAD" else body)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        line = self.requestline.partition("?")[0]  # a query may hold a token
+        line = re.split(r"\?|%3F", self.requestline, flags=re.IGNORECASE)[0]  # a query may hold a token
         # What asks whether the door is open, the twin itself among them, would fill the terminal.
         if not line.startswith("GET /health "):
             self.log_message('"%s" %s %s', line, code, size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tools.ops.deployed import HANDLERS, function_name, role_name
 from tools.ops.stack import find_stack
 from tools.ops.stage import Stage, StageError
@@ -14,10 +16,13 @@ def tag_roles(stage: Stage) -> None:
 
     One that a stage's configuration has replaced by a role of its own is not there.
     """
-    tags = {"app": "botte", "stage": stage.name, _REGION_TAG: stage.region}
-    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+    wanted = {"app": "botte", "stage": stage.name, _REGION_TAG: stage.region}
+    listed = [{"Key": key, "Value": value} for key, value in wanted.items()]
     for handler in stage.handlers:
-        stage.find("iam", "tag_role", RoleName=role_name(stage, handler), Tags=listed)
+        name = role_name(stage, handler)
+        answer = stage.find("iam", "get_role", RoleName=name)
+        if answer is not None and not wanted.items() <= _tags(answer).items():
+            stage.call("iam", "tag_role", RoleName=name, Tags=listed)
 
 
 def find_roles(stage: Stage) -> dict[str, str | None]:
@@ -27,9 +32,8 @@ def find_roles(stage: Stage) -> dict[str, str | None]:
         name = role_name(stage, handler)
         answer = stage.find("iam", "get_role", RoleName=name)
         if answer is not None:
-            tags = {each["Key"]: each["Value"] for each in answer["Role"].get("Tags", [])}
             used = answer["Role"].get("RoleLastUsed", {}).get("Region")
-            found[name] = tags.get(_REGION_TAG) or used or _here(stage, handler)
+            found[name] = _tags(answer).get(_REGION_TAG) or used or _here(stage, handler)
     return found
 
 
@@ -61,6 +65,10 @@ def delete_role(stage: Stage, name: str) -> None:
     for attached in list(stage.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)):
         stage.call("iam", "detach_role_policy", RoleName=name, PolicyArn=attached["PolicyArn"])
     stage.call("iam", "delete_role", RoleName=name)
+
+
+def _tags(answer: Any) -> dict[str, str]:
+    return {each["Key"]: each["Value"] for each in answer["Role"].get("Tags", [])}
 
 
 def _here(stage: Stage, handler: str) -> str | None:

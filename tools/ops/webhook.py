@@ -15,8 +15,8 @@ PATH = "/telegram-webhook"
 def set_webhook(stage: Stage, url: str | None) -> int:
     """Makes a secret where there is none, and has Telegram bring updates to the HTTP door at ``url``."""
     url = (url or stage.http_url()).rstrip("/") + PATH
-    secret = stage.parameter(WEBHOOK_SECRET)
-    if secret is None:
+    secret = (stage.parameter(WEBHOOK_SECRET) or "").strip()  # as the HTTP door reads it
+    if not secret:
         secret = secrets.token_urlsafe(32)
         stage.put_secret(WEBHOOK_SECRET, secret)
     fields = {"url": url, "secret_token": secret, "allowed_updates": ["message"], "max_connections": 1}

@@ -1,7 +1,8 @@
 """The AWS of a rehearsal, its API Gateway, and a fake Telegram: `python -m tools.rehearsal.backend`.
 
 It prints where they are, as one line of JSON, and ends when its stdin does. `PUT /_botte/fault` of the AWS makes calls
-fail: ``{"call": a regular expression on "Operation METHOD /path body", "times": 1}``.
+fail: ``{"call": a regular expression on "Operation METHOD /path body", "times": 1}``. `GET /_botte/rights` tells which
+rights roles and users used, and which they lacked (see ``iam.Rights``).
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from tools.dev.aws import EmbeddedAws, _session
 from tools.dev.fake_telegram import FakeTelegram
 from tools.dev.operations import operation_name
 from tools.dev.wsgi_server import Environ, StartResponse, WsgiServer
-from tools.rehearsal import iam
+from tools.rehearsal.actions import requests
 from tools.rehearsal.event_sources import EventSources
 from tools.rehearsal.functions import DeployedFunctions
 from tools.rehearsal.gateway import Gateway
+from tools.rehearsal.iam import Rights, principal
 from tools.rehearsal.patches import patch_moto
 
 
@@ -33,6 +35,7 @@ class RehearsalAws(EmbeddedAws):
     """An embedded AWS that holds roles and users to their policies, and fails when it is told to."""
 
     def __init__(self, port: int = 0) -> None:
+        self.rights = Rights()
         self._faults: dict[str, int] = {}
         self._keyed: dict[tuple[str, str], Any] = {}
         super().__init__(port)
@@ -62,6 +65,9 @@ class RehearsalAws(EmbeddedAws):
         logs.put_log_events(logGroupName=group, logStreamName="rehearsal", logEvents=events)
 
     def _app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/_botte/rights":
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [json.dumps({"used": sorted(self.rights.used), "lacking": self.rights.lacking}).encode()]
         if environ["PATH_INFO"] == "/_botte/fault":
             fault = json.loads(environ["wsgi.input"].read())
             self._faults = {fault["call"]: int(fault["times"])}
@@ -75,10 +81,11 @@ class RehearsalAws(EmbeddedAws):
             if times > 0 and re.search(pattern, f"{call} {body[:1000].decode('latin-1')}"):
                 self._faults[pattern] = times - 1
                 return _refuse(start_response, environ, "AccessDeniedException", f"a fault was injected into {call}")
-        who = iam.principal(environ.get("HTTP_AUTHORIZATION", ""))
-        if who is not None and (lacking := iam.denied(who, iam.requests(operation, environ["PATH_INFO"], body))):
-            reason = f"{who[0]} {who[1]} is not authorized to perform: {lacking[0]} on resource: {lacking[1]}"
-            return _refuse(start_response, environ, "AccessDeniedException", reason)
+        who = principal(environ.get("HTTP_AUTHORIZATION", ""))
+        if who is not None:
+            reason = self.rights.refuse(who, requests(operation, environ["PATH_INFO"], body))
+            if reason is not None:
+                return _refuse(start_response, environ, "AccessDeniedException", reason)
         return super()._app(environ, start_response)
 
 

@@ -1,4 +1,4 @@
-"""What a role or a user may do: the request as an action on resources, and the policies that allow it.
+"""What a role or a user may do: the policies that allow a request, and a record of those that did.
 
 A credential whose access key id is ``role.NAME`` or ``user.NAME`` is held to the inline policies of that role or user;
 every other one is the account's owner, who may do everything.
@@ -13,23 +13,48 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 from moto.iam.models import iam_backends
 
-from tools.dev.functions import ACCOUNT_ID, REGION, function_arn, split_function_name
+from tools.dev.functions import ACCOUNT_ID
+from tools.rehearsal.actions import Request
 
 _KEY = re.compile(r"Credential=(?P<kind>role|user)\.(?P<name>[^/]+)/")
-_MATCHES: dict[str, Callable[[str, str], bool]] = {"StringEquals": operator.eq, "StringLike": fnmatchcase}
-_INVOKE = re.compile(r"/2015-03-31/functions/(?P<function>[^/]+)/invocations/?")
+_MATCHES: dict[str, Callable[[str, str], bool]] = {
+    "StringEquals": operator.eq,
+    "StringLike": fnmatchcase,
+    "ArnLike": fnmatchcase,
+}
 
 
-class Request(NamedTuple):
-    """An action, and the ARN of a resource. context: the values of condition keys, such as ``dynamodb:Attributes``."""
+class Use(NamedTuple):
+    """A right that was used: of whom, by the ``Sid`` of which statement, and which of its actions and resources."""
 
+    holder: str
+    statement: str
     action: str
     resource: str
-    context: Mapping[str, list[str]] = {}
+
+
+class Rights:
+    """Holds roles and users to their policies. ``used``: the rights that were; ``lacking``: what was refused, told."""
+
+    def __init__(self) -> None:
+        self.used: set[Use] = set()
+        self.lacking: list[str] = []
+
+    def refuse(self, who: tuple[str, str], wanted: list[Request]) -> str | None:
+        """What is missing for the first of the wanted actions that no policy allows, as IAM says it; else None."""
+        statements, boundary = list(_statements(*who)), _boundary(*who)
+        for request in wanted:
+            uses = [use for one in statements for use in _uses(who[1], one, request)]
+            bounded = boundary is not None and not any(use for one in boundary for use in _uses("", one, request))
+            if not uses or bounded:
+                told = f"{who[0]} {who[1]} is not authorized to perform: {request.action} on resource: "
+                self.lacking.append(told + request.resource)
+                return self.lacking[-1]
+            self.used.update(uses)
+        return None
 
 
 def principal(authorization: str) -> tuple[str, str] | None:
@@ -38,64 +63,9 @@ def principal(authorization: str) -> tuple[str, str] | None:
     return (found["kind"], found["name"]) if found else None
 
 
-def denied(who: tuple[str, str], wanted: list[Request]) -> Request | None:
-    """The first of the wanted actions that no policy of the role or user allows."""
-    statements = list(_statements(*who))
-    return next((each for each in wanted if not any(_allows(one, each) for one in statements)), None)
-
-
-def requests(operation: str, path: str, body: bytes) -> list[Request]:
-    """What a call does, as IAM sees it. operation: such as ``DynamoDB.PutItem``."""
-    service, _, name = operation.partition(".")
-    if invocation := _INVOKE.fullmatch(path):
-        name = split_function_name(unquote(invocation["function"]))[0]
-        return [Request("lambda:InvokeFunction", function_arn(name))]
-    parameters = json.loads(body) if body.startswith(b"{") else {}
-    if name == "BatchWriteItem":
-        return [
-            Request(f"dynamodb:{name}", _table_arn({"TableName": table}), _context(*write.values()))
-            for table, writes in parameters["RequestItems"].items()
-            for write in writes
-        ]
-    if service == "DynamoDB":
-        return [Request(f"dynamodb:{name}", _table_arn(parameters), _context(parameters))]
-    if service == "DynamoDBStreams":
-        stream = parameters.get("StreamArn") or str(parameters.get("ShardIterator", "*")).partition("|")[0]
-        return [Request(f"dynamodb:{name}", stream)]
-    if service in ("SSM", "AmazonSSM"):
-        names = parameters.get("Names") or [parameters.get("Name", "/*")]
-        return [Request(f"ssm:{name}", f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}:parameter{each}") for each in names]
-    if service == "SQS":
-        queue = str(parameters.get("QueueUrl") or parameters.get("QueueName")).rpartition("/")[2]
-        return [Request(f"sqs:{name}", f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{queue}")]
-    return [Request(f"{service.lower()}:{name}", "*")]
-
-
-def _table_arn(parameters: Mapping[str, Any]) -> str:
-    table = str(parameters.get("TableName", "*")).rpartition("/")[2]
-    arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{table}"
-    return f"{arn}/index/{parameters['IndexName']}" if "IndexName" in parameters else arn
-
-
-def _context(parameters: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The condition keys of a request for one item, or of a query.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-    """
-    context: dict[str, list[str]] = {}
-    item = parameters.get("Item") or parameters.get("Key")
-    if item is not None:
-        context["dynamodb:LeadingKeys"] = [str(item["PK"]["S"])]
-    if "ProjectionExpression" in parameters:
-        names = parameters.get("ExpressionAttributeNames", {})
-        paths = [path.strip() for path in parameters["ProjectionExpression"].split(",")]
-        context["dynamodb:Attributes"] = [names.get(path, path) for path in paths]
-    elif "Item" in parameters:
-        context["dynamodb:Attributes"] = list(parameters["Item"])
-    selected = "SPECIFIC_ATTRIBUTES" if "ProjectionExpression" in parameters else "ALL_ATTRIBUTES"
-    if "Item" not in parameters:
-        context["dynamodb:Select"] = [parameters.get("Select", selected)]
-    return context
+def denied(who: tuple[str, str], wanted: list[Request]) -> bool:
+    """Whether no policy of the role or user allows one of the wanted actions."""
+    return Rights().refuse(who, wanted) is not None
 
 
 def _statements(kind: str, name: str) -> Iterator[Mapping[str, Any]]:
@@ -107,21 +77,40 @@ def _statements(kind: str, name: str) -> Iterator[Mapping[str, Any]]:
         yield from (json.loads(document) if isinstance(document, str) else document)["Statement"]
 
 
-def _allows(statement: Mapping[str, Any], request: Request) -> bool:
-    return (
-        statement["Effect"] == "Allow"
-        and any(fnmatchcase(request.action.lower(), each.lower()) for each in _list(statement["Action"]))
-        and any(fnmatchcase(request.resource, each) for each in _list(statement["Resource"]))
-        and all(
-            _holds(test, request.context.get(key), _list(values))
-            for test, keys in statement.get("Condition", {}).items()
-            for key, values in keys.items()
-        )
+def _boundary(kind: str, name: str) -> list[Mapping[str, Any]] | None:
+    """The statements of a role's permissions boundary: it may do only what they allow as well. None without one."""
+    backend = iam_backends[ACCOUNT_ID]["aws"]
+    arn = backend.get_role(name).permissions_boundary_arn if kind == "role" else None
+    if not arn:
+        return None
+    policy = backend.get_policy(arn)
+    (document,) = [each.document for each in policy.versions if each.version_id == policy.default_version_id]
+    statements: list[Mapping[str, Any]] = json.loads(document)["Statement"]
+    return statements
+
+
+def _uses(holder: str, statement: Mapping[str, Any], request: Request) -> Iterator[Use]:
+    """The actions and resources of a statement that allow a request."""
+    if statement["Effect"] != "Allow" or not _holds_all(statement.get("Condition", {}), request.context):
+        return
+    for action in _list(statement["Action"]):
+        for resource in _list(statement["Resource"]):
+            if fnmatchcase(request.action.lower(), action.lower()) and fnmatchcase(request.resource, resource):
+                yield Use(holder, statement.get("Sid", ""), action, resource)
+
+
+def _holds_all(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, list[str]]) -> bool:
+    return all(
+        _holds(test, context.get(key), _list(values))
+        for test, keys in conditions.items()
+        for key, values in keys.items()
     )
 
 
 def _holds(test: str, found: list[str] | None, wanted: list[str]) -> bool:
     """Whether a condition holds, as far as operators are needed here. found: None where a request has no such key."""
+    if test == "Null":
+        return wanted == ["true" if found is None else "false"]
     kind, for_all = test.removeprefix("ForAllValues:"), test.startswith("ForAllValues:")
     if found is None:
         return for_all or kind.endswith("IfExists")

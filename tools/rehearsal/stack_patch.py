@@ -17,7 +17,7 @@ def patch_stack_updates() -> None:
 
 def _update(self: Any, template: dict[str, Any], parameters: dict[str, Any] | None = None) -> None:
     changes = self.build_resource_diff(template, parameters)
-    old, before = self._resource_json_map, _wanted(self)
+    old, before = self._resource_json_map, wanted(self)
     self._template = template
     if parameters:
         self.input_parameters = parameters
@@ -25,7 +25,7 @@ def _update(self: Any, template: dict[str, Any], parameters: dict[str, Any] | No
     self.load_parameters()
     self.load_conditions()
     self._resource_json_map = template["Resources"]
-    after = _wanted(self)
+    after = wanted(self)
     for name in [each for each in before if each not in after]:
         resource = self._parsed_resources.pop(name, None)
         if resource is not None and old[name].get("DeletionPolicy") != "Retain":
@@ -38,7 +38,7 @@ def _update(self: Any, template: dict[str, Any], parameters: dict[str, Any] | No
         )
 
 
-def _wanted(stack: Any) -> list[str]:
+def wanted(stack: Any) -> list[str]:
     """The names of the resources whose condition is true."""
     return [
         name

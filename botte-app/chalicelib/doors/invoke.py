@@ -9,7 +9,7 @@ from typing import Any
 
 from ..contract.message import Message
 from ..contract.reading import Reading, read_leniently
-from ..errors import IdReused, InvalidMessage, MessageInFlight, Refused, TableUnavailable, Unavailable
+from ..errors import IdReused, InvalidMessage, MessageInFlight, Refused, TableUnavailable, Unavailable, redact
 from ..relay import Accepted, Delivered, Relay
 from ..senders import recognise
 
@@ -25,7 +25,8 @@ def send_invoked(relay: Relay, event: object, request_id: str, deadline: float) 
         outcome = _send(relay, message, mended, request_id, deadline)
     except InvalidMessage as error:
         _park(relay, request_id, event, error)
-        raise
+        # Lambda logs what is raised, and the name of a field may be anything.
+        raise InvalidMessage(redact(error.field), redact(error.reason)) from None
     except Refused as error:
         if message.id is None:
             _park(relay, request_id, event, error)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -32,6 +33,7 @@ MEDIA_READ_TIMEOUT_SECONDS = 20.0  # Telegram fetches a photo or document before
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 MAX_ANSWER_BYTES = 1 << 20
 
+_SHORTEST_SECRET = 16  # what is shorter may be a word of any answer
 _DEFAULT_RETRY_AFTER_SECONDS = 5.0
 _MIN_RETRY_AFTER_SECONDS = 1.0
 
@@ -142,7 +144,18 @@ class Telegram:
             raise Unavailable(f"Telegram cannot be reached: {error}") from None
         except AnswerLost as error:
             raise Ambiguous(f"Telegram's answer was lost: {error}") from None
+        content = _hide(content, token, b"[bot token]")
+        if "secret_token" in fields:
+            content = _hide(content, str(fields["secret_token"]), b"[webhook secret]")
         return _result(status, headers, content)
+
+
+def _hide(content: bytes, secret: str, hidden: bytes) -> bytes:
+    """An answer without the secret that it repeats, in any case; of a bot token also what comes after the bot's id."""
+    known = re.split(":|%3A", secret, flags=re.IGNORECASE)[-1].encode()
+    if len(known) < _SHORTEST_SECRET:
+        return content
+    return re.sub(rb"(?:[0-9]+(?::|%3A))?" + re.escape(known), hidden, content, flags=re.IGNORECASE)
 
 
 def _form_value(value: object) -> str:
