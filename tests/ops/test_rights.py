@@ -17,7 +17,7 @@ from tools.dev.functions import function_arn
 from tools.ops.stack import stack_down
 from tools.ops.stage import Stage
 from tools.rehearsal.people import documented_policies
-from tools.rehearsal.project import ROOT, commit_project
+from tools.rehearsal.project import ROOT, commit_project, narrow_policy, take_commit_back
 from tools.rehearsal.senders import run_in_shell
 
 (WRITTEN,) = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "SECURITY.md").read_text(), re.DOTALL | re.MULTILINE)
@@ -44,6 +44,7 @@ def rights(world: World) -> dict[str, list[Any]]:
 
     Each command is run by somebody who has the rights for it.
     """
+    commit_project(world.project, "as it is")
     done = {
         "preview": world.run("deploy", "--dry-run"),
         "deploy": world.run("deploy", "--alarms", "you@example.org", "--recovery", "on"),
@@ -61,9 +62,11 @@ def rights(world: World) -> dict[str, list[Any]]:
     done["logs"] = world.run("logs")
     _show_the_token(world)
     _lose_the_tables(world)
-    commit_project(world.project, "as it is")
+    narrow_policy(world.project, "prod", "message", "ssm:PutParameter")
+    commit_project(world.project, "narrower")
     done["deploy again"] = world.run("deploy", "--alarms", "off", "--recovery", "off", "--yes")
     done["rollback"] = world.run("rollback", "--yes")
+    take_commit_back(world.project)
     with world.environment(AWS_ACCESS_KEY_ID=world.hire("deploy")):
         stack_down(Stage("prod", world.project))  # as where its first creation failed
     done["deploy anew"] = world.run("deploy", "--alarms", "you@example.org")
