@@ -105,7 +105,7 @@ def test_the_doctor_without_credentials_says_so_once(
     assert main(["doctor", "--stage", "prod"], project) == 1
     assert capsys.readouterr().out.split("\n") == [
         "account             WRONG  sts cannot be used: Unable to locate credentials: run aws configure",
-        "                           mend: aws configure",
+        "                           mend: aws configure, or AWS_PROFILE and AWS_REGION",
         "nothing else can be checked",
         "",
     ]

@@ -32,6 +32,13 @@ def test_only_what_is_different_is_told_by_resource_with_its_sign() -> None:
     assert "    + allow a on b" not in compare(there, wanted, with_new_rights=False).lines
 
 
+def test_the_value_of_a_variable_that_goes_is_not_told_as_it_may_be_a_secret() -> None:
+    there = {"function f": {"environment TOKEN": "secret", "memory": "1"}}
+    changes = compare(there, {"function f": {}}, with_new_rights=False)
+    assert changes.taken == ("- environment TOKEN (function f)", "- memory: 1 (function f)")
+    assert "secret" not in str(changes)
+
+
 def test_nothing_is_told_where_nothing_is_different() -> None:
     changes = compare({"queue q": {"a": "1"}}, {"queue q": {"a": "1"}}, with_new_rights=True)
     assert not changes
@@ -85,6 +92,22 @@ def test_one_goes_back_to_the_good_deployment_from_one_whose_doors_fail() -> Non
     history = deployed(deployed(History(), FIRST), SECOND)
     assert deployed(history, THIRD, works=False).last() == SECOND
     assert deployed(history, SECOND).last() == FIRST
+
+
+def test_a_rollback_that_was_stopped_goes_on_and_one_whose_doors_fail_is_good_no_more() -> None:
+    history = deployed(deployed(History(), FIRST), SECOND)
+    deployed(history, THIRD, works=False)
+    history.fail(THIRD)
+    assert history.last() == SECOND
+    deployed(history, SECOND, works=False)  # which was stopped before it changed anything
+    assert history.last() == SECOND
+    history.fail(THIRD)  # so nothing had to be changed for this one
+    assert history.last() == SECOND
+    history.fail(SECOND)
+    assert history.last() == FIRST
+    deployed(history, FIRST, works=False)
+    history.fail(FIRST)
+    assert history.last() is None
 
 
 def test_the_same_commit_again_is_no_step_on() -> None:

@@ -9,8 +9,12 @@ import pytest
 
 from tools.dev.aws import EmbeddedAws
 from tools.ops.__main__ import main
+from tools.ops.console import Console
+from tools.ops.deploy import Deployment
+from tools.ops.doors import Outcome
 from tools.ops.history import History, Source, find_source, read_history, write_history
-from tools.ops.stage import Stage
+from tools.ops.rollback import roll_back
+from tools.ops.stage import Stage, StageError
 from tools.rehearsal.project import commit_project, copy_project, environment
 
 AT = "2026-11-28T13:00:00Z"
@@ -66,6 +70,58 @@ def test_a_deployment_that_cannot_be_brought_back_is_left_alone(
     assert reason in capsys.readouterr().err
 
 
+def test_where_yes_was_said_beforehand_nothing_is_brought_back_unasked(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = Source(GONE, False, AT)
+    write_history(stage, History(AT, {}, find_source(stage.root), good))
+    failed = Outcome("HTTP", False, "403")
+    monkeypatch.setattr("tools.ops.deploy.send_through", lambda *_, **__: failed)
+    monkeypatch.setattr("tools.ops.deploy.roll_back", lambda *_, **__: pytest.fail("it is brought back"))
+    monkeypatch.setattr(Console, "interactive", True)
+    deployment = Deployment(stage, Console(assume_yes=True), {})
+    deployment._history = read_history(stage)
+    with pytest.raises(StageError, match=f"make rollback STAGE=prod brings back the deployment of {AT}"):
+        deployment._doors()
+
+
+@pytest.mark.parametrize(("status", "told"), [(0, "would bring it again"), (1, "make rollback STAGE=prod brings back")])
+def test_a_project_that_is_a_part_of_a_repository_is_brought_back_too(
+    stage: Stage,
+    tmp_path_factory: pytest.TempPathFactory,
+    status: int,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    repository = tmp_path_factory.mktemp("repository")
+    stage.root = copy_project(repository / "apps" / "botte", "http://127.0.0.1:1")
+    commit_project(repository, "all of it")
+    write_history(stage, History(AT, {}, Source(GONE, False, AT), find_source(stage.root)))
+    found: list[Path] = []
+
+    def deploy(stage: Stage, project: Path, options: list[str]) -> int:
+        found.extend(project.glob("tools/ops/deploy.py"))
+        return status
+
+    monkeypatch.setattr("tools.ops.rollback._deploy", deploy)
+    assert roll_back(stage, Console(assume_yes=True)) == status
+    assert len(found) == 1
+    assert told in capsys.readouterr().out
+
+
 def test_a_note_that_cannot_be_read_is_no_note(stage: Stage) -> None:
     stage.put_parameter("deployment", '{"from": "the future"}', "String")
     assert read_history(stage) == History()
+
+
+@pytest.mark.parametrize("text", ['{"resou', "[]", '{"resources": [{"lambda_arn": "arn"}]}'])
+def test_a_file_of_chalices_that_cannot_be_read_is_named(
+    stage: Stage, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.deployed_file.parent.mkdir()
+    stage.deployed_file.write_text(text)
+    assert main(["rollback", "--stage", "prod"], stage.root) == 1
+    assert capsys.readouterr().err == (
+        ".chalice/deployed/prod.json cannot be read: remove it, make deploy writes it anew\n"
+    )

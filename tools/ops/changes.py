@@ -71,7 +71,8 @@ def _settings(there: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[s
         if name not in there:
             yield f"+ {name}{_told(wanted[name])}"
         elif name not in wanted:
-            yield f"- {name}{_told(there[name])}"
+            # A variable that nobody wants may be a secret, put there by hand.
+            yield f"- {name}{'' if name.startswith('environment ') else _told(there[name])}"
         elif there[name] != wanted[name]:
             yield f"~ {name}{_told(there[name])} -> {_short(wanted[name])}"
 

@@ -53,7 +53,7 @@ def check_account(stage: Stage) -> Iterator[Finding]:
         stage.check_twin()
         yield Finding("account", check_access(stage))
     except StageError as error:
-        mend = "make run" if stage.is_local else "aws configure"
+        mend = "make run" if stage.is_local else "aws configure, or AWS_PROFILE and AWS_REGION"
         yield Finding("account", str(error), _SET_CLOCK if _is_of_the_clock(str(error)) else mend)
 
 

@@ -134,10 +134,12 @@ class Deployment:
     def _fail(self, doors: str) -> int:
         """Tells what does not work, and offers to go back to what did. Raises StageError."""
         told = f'deploy stopped at "doors": {doors}\nmake doctor STAGE={self._stage.name} tells what is wrong.'
+        self._history.fail(self._source)
+        write_history(self._stage, self._history)
         last = self._history.last()
         if last is None or not last.can_be_deployed:
             raise StageError(f"{told} {self._again()}")
-        if self._console.interactive:
+        if self._console.interactive and not self._console.assumes_yes:  # what cannot work would go back without end
             self._console.say(told)
             if self._console.confirm(f"Bring back {last.told()}? [y/n]", "y", "yes"):
                 return roll_back(self._stage, self._console)

@@ -1,7 +1,8 @@
 """What was deployed last, and from which commit: noted on AWS, so that any machine can tell, and go back.
 
 The note is one free parameter, ``deployment``. A deployment that begins to change something is noted as ``running``;
-once its doors work it is ``good``, and what was good is ``before``.
+once its doors work it is ``good``, and what was good is ``before``. One that was good, and whose doors fail when it is
+deployed again, is good no more.
 """
 
 from __future__ import annotations
@@ -64,9 +65,14 @@ class History:
             self.before = self.good
         self.good, self.running = replace(source, at=self.changed_at), None
 
+    def fail(self, source: Source) -> None:
+        """A door does not work."""
+        if self.running is not None and source == self.good:
+            self.good, self.before = self.before, None
+
     def last(self) -> Source | None:
-        """The deployment to go back to: the last good one, or the one before if that is the one that is there."""
-        return self.before if self.running is None or self.running == self.good else self.good
+        """The deployment to go back to: the last good one, or the one before if that is there, and whole."""
+        return self.before if self.running is None else self.good
 
 
 def now() -> str:

@@ -96,9 +96,13 @@ def runtime_end(name: str, today: date) -> str:
 
 
 def _deployed_places(stage: Stage) -> set[tuple[str, str]]:
-    """The accounts and regions of what was deployed from this machine."""
+    """The accounts and regions of what was deployed from this machine. Raises StageError."""
     if not stage.deployed_file.exists():
         return set()
-    resources = json.loads(stage.deployed_file.read_text())["resources"]
-    arns = [each["lambda_arn"].split(":") for each in resources if "lambda_arn" in each]
-    return {(account, region) for _, _, _, region, account, *_ in arns}
+    try:
+        resources = json.loads(stage.deployed_file.read_text())["resources"]
+        arns = [each["lambda_arn"].split(":") for each in resources if "lambda_arn" in each]
+        return {(account, region) for _, _, _, region, account, *_ in arns}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        where = stage.deployed_file.relative_to(stage.root)
+        raise StageError(f"{where} cannot be read: remove it, make deploy writes it anew") from None

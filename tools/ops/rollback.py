@@ -35,19 +35,24 @@ def roll_back(stage: Stage, console: Console, *, dry_run: bool = False) -> int:
     console.step("back to", source.told())
     with tempfile.TemporaryDirectory(prefix="botte-rollback-") as folder:
         worktree = Path(folder) / "botte"
+        project = worktree / (git(stage.root, "rev-parse", "--show-prefix") or "")  # it may be part of a repository
         if git(stage.root, "worktree", "add", "--detach", str(worktree), source.commit) is None:
             raise StageError(f"git worktree add failed in {stage.root}")
         try:
-            status = _deploy(stage, worktree, [*["--yes"] * console.assumes_yes, *["--dry-run"] * dry_run])
+            status = _deploy(stage, project, [*["--yes"] * console.assumes_yes, *["--dry-run"] * dry_run])
         finally:
             git(stage.root, "worktree", "remove", "--force", str(worktree))
-    if status == 0 and not dry_run:
+    if dry_run:
+        return status
+    if status == 0:
         write_deployed_file(stage)
         console.say(f"This checkout has what was rolled back: make deploy STAGE={stage.name} would bring it again.")
+    elif last := read_history(stage).last():
+        console.say(f"make rollback STAGE={stage.name} brings back {last.told()}; make deploy brings this checkout.")
     return status
 
 
-def _deploy(stage: Stage, worktree: Path, options: list[str]) -> int:
+def _deploy(stage: Stage, project: Path, options: list[str]) -> int:
     """Runs `deploy` as that commit has it, on this terminal."""
     command = [sys.executable, "-m", "tools.ops", "deploy", "--stage", stage.name, *options]
-    return subprocess.run(command, cwd=worktree, check=False).returncode
+    return subprocess.run(command, cwd=project, check=False).returncode
