@@ -186,6 +186,7 @@ def test_without_a_connection_the_message_is_not_accepted(url: str) -> None:
         ("http://x/hook/shop?token=pass", "leave out [?] and what follows"),
         ("http://x/#pass", "leave out # and what follows"),
         ("http://[::1", "check its host"),
+        ("http://x/\npass", "leave out spaces and line breaks"),
     ],
 )
 def test_an_address_that_is_none_is_told_when_the_client_is_made_and_what_to_change_of_it(

@@ -253,6 +253,8 @@ def _checked_url(url: str) -> str:
 
 def _advice(url: str) -> str | None:
     """What to change of an address that cannot be one."""
+    if re.search(r"[\x00-\x20\x7f]", url):
+        return "leave out spaces and line breaks"
     try:
         parts = urlsplit(url)
     except ValueError:
