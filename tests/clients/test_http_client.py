@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -308,13 +309,18 @@ def test_the_token_is_in_no_error_repr_or_log(http_proxy: Proxy, caplog: pytest.
     assert CANARY not in "".join([*texts, caplog.text])
 
 
+@pytest.mark.parametrize("repeated", [str, str.upper, str.lower, quote], ids=lambda how: how.__name__)
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
-def test_a_token_that_an_answer_repeats_is_not_shown(http_proxy: Proxy, status: int) -> None:
-    http_proxy.follow(answer(status, {"message": f"got Authorization: Bearer {CANARY}, which is wrong"}))
-    with BotteHttpClient(http_proxy.url, CANARY, retries=0) as client, pytest.raises(BotteError) as caught:
+def test_a_token_that_an_answer_repeats_is_not_shown(
+    http_proxy: Proxy, status: int, repeated: Callable[[str], str]
+) -> None:
+    token = f"{CANARY}+='x"
+    told = repeated(token)
+    http_proxy.follow(answer(status, {"message": f"got Authorization: Bearer {told}, which is wrong"}))
+    with BotteHttpClient(http_proxy.url, token, retries=0) as client, pytest.raises(BotteError) as caught:
         client.send_message("x")
-    assert "which is wrong" in str(caught.value)
-    assert CANARY not in str(caught.getrepr(style="value", chain=True))
+    assert "got Authorization: Bearer <api token>, which is wrong" in str(caught.value)
+    assert CANARY.lower() not in str(caught.getrepr(style="value", chain=True)).lower()
 
 
 def test_a_wrong_path_is_not_found_and_the_token_not_shown(twin: RunningTwin) -> None:
