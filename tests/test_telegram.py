@@ -434,3 +434,10 @@ def test_a_token_that_is_still_rejected_is_given_up(telegram: FakeTelegram, fres
 def test_a_description_that_repeats_the_token_is_redacted() -> None:
     with RawServer(api_error(400, f"Bad Request: /bot{TWIN_BOT_TOKEN}/sendMessage")) as server:
         assert str(error_of(sender(server.url))) == "400 Bad Request: /bot[bot token]/sendMessage"
+
+
+@pytest.mark.timeout(30)
+def test_an_answer_full_of_digits_is_searched_for_the_token_once() -> None:
+    """Not once from each digit, which would take hours."""
+    with RawServer(api_error(400, "7" * 500_000 + f" {TWIN_BOT_TOKEN}")) as server:
+        assert TWIN_BOT_TOKEN.partition(":")[2] not in str(error_of(sender(server.url)))

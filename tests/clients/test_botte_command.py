@@ -716,6 +716,30 @@ def test_configure_says_where_it_cannot_write(botte: Botte, config: Path, monkey
     config.mkdir(parents=True)
     code, _, err = botte("--url", "https://example.com", "configure")
     assert (code, err) == (1, f"botte: Could not open file '{config}': Is a directory\n")
+    assert list(config.parent.iterdir()) == [config]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_where_the_disk_is_full_configure_leaves_the_file_as_it_was(
+    botte: Botte, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_a_full_disk(*, prefix: str, dir: str) -> tuple[int, str]:
+        made = Path(dir, f"{prefix}new")
+        made.touch()
+        return os.open("/dev/full", os.O_WRONLY), str(made)
+
+    write(config, "as it was")
+    monkeypatch.setenv("BOTTE_TOKEN", "local-token")
+    monkeypatch.setattr("tempfile.mkstemp", on_a_full_disk)
+    assert botte("--url", "https://example.com", "configure")[0] == 1
+    assert config.read_text() == "as it was"
+    assert list(config.parent.iterdir()) == [config]
+
+
+def test_an_empty_variable_names_no_file(botte: Botte, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOTTE_CONFIG", "")
+    code, _, err = botte("send", "x")
+    assert (code, err) == (4, f"botte: BOTTE_URL is missing: set it, or let botte configure write it to {config}\n")
 
 
 def test_configure_writes_nothing_that_cannot_work(botte: Botte, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

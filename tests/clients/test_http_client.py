@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -186,6 +187,7 @@ def test_without_a_connection_the_message_is_not_accepted(url: str) -> None:
         ("http://x/hook/shop?token=pass", "leave out [?] and what follows"),
         ("http://x/#pass", "leave out # and what follows"),
         ("http://[::1", "check its host"),
+        ("http://x/\npass", "leave out spaces and line breaks"),
     ],
 )
 def test_an_address_that_is_none_is_told_when_the_client_is_made_and_what_to_change_of_it(
@@ -307,13 +309,18 @@ def test_the_token_is_in_no_error_repr_or_log(http_proxy: Proxy, caplog: pytest.
     assert CANARY not in "".join([*texts, caplog.text])
 
 
+@pytest.mark.parametrize("repeated", [str, str.upper, str.lower, quote], ids=lambda how: how.__name__)
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
-def test_a_token_that_an_answer_repeats_is_not_shown(http_proxy: Proxy, status: int) -> None:
-    http_proxy.follow(answer(status, {"message": f"got Authorization: Bearer {CANARY}, which is wrong"}))
-    with BotteHttpClient(http_proxy.url, CANARY, retries=0) as client, pytest.raises(BotteError) as caught:
+def test_a_token_that_an_answer_repeats_is_not_shown(
+    http_proxy: Proxy, status: int, repeated: Callable[[str], str]
+) -> None:
+    token = f"{CANARY}+='x"
+    told = repeated(token)
+    http_proxy.follow(answer(status, {"message": f"got Authorization: Bearer {told}, which is wrong"}))
+    with BotteHttpClient(http_proxy.url, token, retries=0) as client, pytest.raises(BotteError) as caught:
         client.send_message("x")
-    assert "which is wrong" in str(caught.value)
-    assert CANARY not in str(caught.getrepr(style="value", chain=True))
+    assert "got Authorization: Bearer <api token>, which is wrong" in str(caught.value)
+    assert CANARY.lower() not in str(caught.getrepr(style="value", chain=True)).lower()
 
 
 def test_a_wrong_path_is_not_found_and_the_token_not_shown(twin: RunningTwin) -> None:

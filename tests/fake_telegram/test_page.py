@@ -267,6 +267,21 @@ def test_a_mended_message_is_marked_when_it_comes_and_when_the_page_is_loaded_ag
     expect(note).to_have_text("Mended: parse_mode, sent as plain text; photo")
 
 
+def test_what_looks_like_html_is_shown_as_it_is_and_no_link_runs_a_script(chat: Chat, open_page: OpenPage) -> None:
+    """That no script ran, nor was kept from it, the fixture looks at."""
+    hostile = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
+    button = {"text": hostile, "url": "https://example.com/?<script>"}
+    chat.send(hostile, reply_markup={"inline_keyboard": [[button]]})
+    chat.send(hostile, "sendPhoto", photo="https://example.com/<img src=x onerror=alert(1)>.png")
+    chat.send('<a href="javascript:alert(1)">press</a>', parse_mode="HTML")
+    chat.fake.receive(hostile)
+    page = open_page()
+    assert [each.inner_text() for each in page.locator(".words, .key").all()][:3] == [hostile] * 3
+    assert page.locator("#messages :is(img, script, [onerror])").count() == 0
+    links = page.locator("#messages a").evaluate_all("links => links.map(link => new URL(link.href).protocol)")
+    assert set(links) <= {"https:"}
+
+
 def test_the_command_of_an_empty_chat_can_be_copied(chat: Chat, open_page: OpenPage) -> None:
     page = open_page()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

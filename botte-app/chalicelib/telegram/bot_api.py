@@ -155,7 +155,8 @@ def _hide(content: bytes, secret: str, hidden: bytes) -> bytes:
     known = re.split(":|%3A", secret, flags=re.IGNORECASE)[-1].encode()
     if len(known) < _SHORTEST_SECRET:
         return content
-    return re.sub(rb"(?:[0-9]+(?::|%3A))?" + re.escape(known), hidden, content, flags=re.IGNORECASE)
+    # Without looking back, a long row of digits would be read anew from each of them.
+    return re.sub(rb"(?:(?<![0-9])[0-9]+(?::|%3A))?" + re.escape(known), hidden, content, flags=re.IGNORECASE)
 
 
 def _form_value(value: object) -> str:

@@ -183,7 +183,7 @@ class _Answer:
         text = str(found.get("Message") or found.get("message") or "")
         # API Gateway, and others on the way, may repeat what they were sent.
         token = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
-        text = text.replace(token, "<api token>") if token else text
+        text = _hide(text, token) if token else text
         return cls(response.status_code, found, text, _seconds(response), base_url)
 
     def __getitem__(self, name: str) -> Any:
@@ -242,6 +242,12 @@ def _no_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
+def _hide(text: str, token: str) -> str:
+    """The text without the token, in any case, and as it stands in an address."""
+    known = "|".join(re.escape(each) for each in (token, quote(token, safe="")))
+    return re.sub(known, "<api token>", text, flags=re.IGNORECASE)
+
+
 def _checked_url(url: str) -> str:
     """An address that can be one, without a slash at its end. Raises NotFound, which does not show it."""
     advice = _advice(url)
@@ -253,6 +259,8 @@ def _checked_url(url: str) -> str:
 
 def _advice(url: str) -> str | None:
     """What to change of an address that cannot be one."""
+    if re.search(r"[\x00-\x20\x7f]", url):
+        return "leave out spaces and line breaks"
     try:
         parts = urlsplit(url)
     except ValueError:

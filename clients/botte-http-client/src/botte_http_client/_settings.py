@@ -6,7 +6,6 @@ The file has lines as a shell has them, ``BOTTE_URL=...`` and ``BOTTE_TOKEN=...`
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from ._shared.client import AuthenticationError, NotFound
 
@@ -35,13 +34,20 @@ def settings_file() -> str:
 
 
 def write_settings(url: str, token: str) -> None:
-    """Writes a new file, in place of the one that is there, which others may have open. Raises OSError."""
+    """Writes a new file, which takes the place of the one that is there only when it is whole. Raises OSError."""
+    import tempfile  # nothing but this needs it
+
     path = settings_file()
-    os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
-    with suppress(FileNotFoundError):
-        os.remove(path)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(f"BOTTE_URL={url}\nBOTTE_TOKEN={token}\n")
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    descriptor, new = tempfile.mkstemp(prefix=f"{os.path.basename(path)}.", dir=folder)  # it is the owner's alone
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"BOTTE_URL={url}\nBOTTE_TOKEN={token}\n")
+        os.replace(new, path)
+    except OSError:
+        os.remove(new)
+        raise
 
 
 def _read_file() -> dict[str, str]:
@@ -53,7 +59,7 @@ def _read_file() -> dict[str, str]:
                 raise AuthenticationError(f"others may read or write {path}, which has the API token: chmod 600 {path}")
             lines = [line.strip().removeprefix("export ") for line in file]
     except FileNotFoundError:
-        if "BOTTE_CONFIG" in os.environ:
+        if os.environ.get("BOTTE_CONFIG"):
             raise NotFound(f"BOTTE_CONFIG names {path}, and there is no such file") from None
         return {}
     except OSError as error:
