@@ -70,6 +70,8 @@ def rights(world: World) -> dict[str, list[Any]]:
     with world.environment(AWS_ACCESS_KEY_ID=world.hire("deploy")):
         stack_down(Stage("prod", world.project))  # as where its first creation failed
     done["deploy anew"] = world.run("deploy", "--alarms", "you@example.org")
+    done["destroy with the queue"] = world.run("destroy", "--yes")  # which closes it first
+    done["deploy after that"] = world.run("deploy", "--alarms", "you@example.org")
     _turn_the_queue_off(world)
     done["deploy without the queue"] = world.run("deploy", "--yes")
     world.client("iam").attach_role_policy(RoleName="botte-prod-message", PolicyArn=_foreign_policy(world))
