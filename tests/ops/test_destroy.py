@@ -141,14 +141,14 @@ def test_the_queue_stays_while_a_message_is_in_its_dead_letter_queue(world: Worl
     send(world, DEAD, "a dead letter")
     set_queue(world, on=False)
     before = everything(world)
-    assert world.run("deploy", owner=False) == 1
+    assert world.run("deploy", "--yes", owner=False) == 1
     error = capsys.readouterr().err
     assert f'deploy stopped at "stack": messages would be deleted: 1 in {DEAD}. make redrive STAGE=prod sends' in error
     assert f"aws sqs purge-queue --queue-url {url(world, DEAD)} deletes them" in error
     assert everything(world) == before
     assert world.run("redrive") == 0
     send(world, "botte-prod-messages", "one more", "and another")
-    assert world.run("deploy", owner=False) == 0
+    assert world.run("deploy", "--yes", owner=False) == 0
     assert queues(world) == {"botte-prod-failures"}
     assert {"a dead letter", "one more", "and another"} <= set(world.texts())
 
@@ -179,7 +179,7 @@ def test_a_dry_run_tells_what_would_be_deleted_and_changes_nothing(world: World,
         "logs                /aws/lambda/botte-prod",
         f"stack               botte-prod, with its queues botte-prod-messages (messages: 0), {DEAD} (messages: 0), "
         "botte-prod-failures (messages: 2)",
-        "parameters          /botte/prod/telegram-bot-token",
+        "parameters          /botte/prod/deployment",
         "tables              botte-prod-tasks stays: make deploy takes it over again, make destroy TABLE=1 deletes it",
         "not delivered       nothing in the tables",
     ):
