@@ -113,7 +113,7 @@ def test_no_secret_is_in_the_arguments_or_the_environment_of_chalice(
 def test_the_checkout_is_left_as_it_was(world: World) -> None:
     assert not (world.project / "botte-app" / "vendor").exists()
     names = {path.name for path in (world.project / "botte-app").iterdir()}
-    assert names == {".chalice", "app.py", "chalicelib", "requirements.txt"}
+    assert names == {".chalice", "app.py", "chalice_cli.py", "chalicelib", "requirements.txt"}
 
 
 def test_the_zip_holds_bytecode_of_each_module_that_needs_no_source_date(world: World) -> None:
