@@ -15,12 +15,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 # The steps in their order, and a call of each, which fails once.
 STEPS = {
     "check": "STS.GetCallerIdentity",
+    "changes": "GET /2015-03-31/functions/botte-prod-message/configuration",  # "found" asks again what it asks
     "stack": "CloudFormation.CreateStack",
     "tables": "DescribeTimeToLive",
     "bot": "SSM.PutParameter .*telegram-bot-token",
     "chat": "SSM.PutParameter .*telegram-chats",
     "HTTP token": "SSM.PutParameter .*http-api-token",
-    "found": "GET /2015-03-31/functions/botte-prod-message/configuration",
     "stale": "GET /2015-03-31/event-source-mappings",
     "functions": "POST /2015-03-31/event-source-mappings",
     "mappings": "PUT /2015-03-31/event-source-mappings",
