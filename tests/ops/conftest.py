@@ -116,15 +116,15 @@ def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
     return True
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A new account."""
+    """A new account for each file of tests, which holds whatever ran before."""
     made = World(tmp_path_factory.mktemp("project"))
     yield made
     made.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def first(world: World) -> tuple[int, str]:
     """The exit status of the first deployment, and what it printed."""
     with contextlib.redirect_stdout(io.StringIO()) as printed:

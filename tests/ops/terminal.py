@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import select
@@ -18,6 +19,7 @@ class Terminal:
         command = [sys.executable, "-m", "tools.ops", *arguments, "--stage", stage]
         variables = {**world.variables, "AWS_ACCESS_KEY_ID": world.hire(arguments[0], stage)}
         self.seen, self._passed = "", 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end within a character
         self._pid, self._file = pty.fork()
         if self._pid == 0:  # the command
             os.chdir(world.project)
@@ -47,5 +49,5 @@ class Terminal:
             read = os.read(self._file, 4096)
         except OSError:  # as Linux tells that the other end is closed
             return False
-        self.seen += read.decode()
+        self.seen += self._decoder.decode(read)
         return bool(read)

@@ -14,7 +14,7 @@ import traceback
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,14 +33,6 @@ HOOK_TOKEN = secrets.token_urlsafe(32)
 FUNCTIONS = [f"botte-prod{name}" for name in ("", "-message", "-dynamodb_message", "-sqs_message", "-redeliver")]
 ECHO = f"/bot{quote(TWIN_BOT_TOKEN)}/sendMessage {TWIN_BOT_TOKEN.upper()}"
 HOSTILE = {"ok": False, "error_code": 400, "description": f"Bad Request: {ECHO}"}
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """An account of its own, in which nothing is deployed."""
-    made = World(tmp_path_factory.mktemp("project"))
-    yield made
-    made.stop()
 
 
 class Gathered:

@@ -32,14 +32,6 @@ STEPS = {
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """An account of its own, in which nothing is deployed."""
-    made = World(tmp_path_factory.mktemp("project"))
-    yield made
-    made.stop()
-
-
-@pytest.fixture(scope="module")
 def no_patience() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tools.ops.deploy.PATIENCE_SECONDS", 20.0)

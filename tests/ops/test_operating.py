@@ -178,7 +178,8 @@ def test_a_new_token_is_live_beside_the_old_one_until_every_sender_has_it(world:
 
     old = world.parameter(HTTP_API_TOKEN).split()[-1]
     terminal = Terminal(world, "rotate-token")
-    terminal.expect("live                0 s ...")
+    terminal.expect("\rlive                ")
+    terminal.expect(" s ...")
     terminal.expect("Has every sender got it")
     new = world.parameter(HTTP_API_TOKEN).split()[-1]
     assert old != new

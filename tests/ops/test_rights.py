@@ -6,7 +6,6 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,14 +27,6 @@ ELSEWHERE = {
 }
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """An account of its own, in which nothing is deployed."""
-    made = World(tmp_path_factory.mktemp("project"))
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")

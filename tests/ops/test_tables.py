@@ -25,13 +25,6 @@ PLACE = {"AttributeName": "Place", "AttributeType": "S"}
 Tables = dict[str, dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path_factory.mktemp("project"))
-    yield made
-    made.stop()
-
-
 @pytest.fixture(autouse=True)
 def no_tables_left(world: World) -> Iterator[None]:
     yield
