@@ -21,6 +21,8 @@ from tools.ops.rotate import rotate_token
 from tools.ops.stage import ROOT, Stage, StageError
 from tools.ops.webhook import delete_webhook, set_webhook, show_webhook
 
+_NEED_THE_TWIN = ("failed", "redrive", "discard", "webhook")  # the others tell more, or are not for the twin
+
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """The exit status: 1 when something is wrong, which is told in a line or two."""
@@ -29,12 +31,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         if given.command == "stage":
             return make_stage(given.name, with_queue=given.queue, root=root)
         stage = Stage(given.stage, root)
-        if given.command in (
-            "failed",
-            "redrive",
-            "discard",
-            "webhook",
-        ):  # the others tell more, or are not for the twin
+        if given.command in _NEED_THE_TWIN:
             stage.check_twin()
         return _run(given, stage)
     except StageError as error:
