@@ -65,7 +65,7 @@ def test_the_roles_are_enough_while_telegram_is_down_and_for_all_that_waits_in_g
     def tasks() -> int:
         return int(dynamodb.scan(TableName="botte-prod-tasks", ConsistentRead=True)["Count"])
 
-    assert eventually(lambda: owed().count("PENDING") == 5 and not tasks(), 30.0), owed()
+    assert eventually(lambda: owed().count("PENDING") == 7 and not tasks(), 30.0), owed()
     world.telegram("PUT", "/inbox/fault", {"kind": "none"})
 
     def redelivered() -> bool:
