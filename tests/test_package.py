@@ -66,6 +66,7 @@ def test_without_the_streams_arn_chalice_does_not_deploy_and_the_line_that_finds
     assert done.stderr.splitlines() == HINT
 
 
+@pytest.mark.slow
 def test_without_the_streams_arn_a_package_is_made_that_aws_refuses_and_this_is_told(tmp_path: Path) -> None:
     done = chalice("package", "--stage", "prod", str(tmp_path))
     assert done.returncode == 0

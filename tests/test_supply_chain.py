@@ -57,6 +57,7 @@ def audit(url: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "status", "told"),
     [

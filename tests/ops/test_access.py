@@ -125,6 +125,7 @@ def test_a_python_that_aws_supports_no_more_or_not_for_long_is_told() -> None:
     assert runtime_end("python3.99", date(2030, 1, 1)) == ""
 
 
+@pytest.mark.slow
 def test_the_ends_of_the_runtimes_are_those_that_cfn_lint_has_of_aws() -> None:
     lifecycle = json.loads((files("cfnlint") / "data/AdditionalSpecs/LmbdRuntimeLifecycle.json").read_text())
     for name, ends in RUNTIME_ENDS.items():

@@ -50,6 +50,7 @@ def test_a_new_stage_is_added_behind_the_others_and_the_file_is_as_it_was(projec
     assert Stage("ops", project).queue_name is None
 
 
+@pytest.mark.slow
 def test_chalice_makes_a_new_stage_with_its_own_rights_and_names(project: Path) -> None:
     assert make_stage(project, "--name", "ops", "--queue") == 0
     environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}

@@ -144,6 +144,7 @@ def test_what_may_cost_is_off_by_default() -> None:
     assert all(each["Condition"] in ("HasAlarms", "HasQueueAlarm") for each in made)
 
 
+@pytest.mark.slow
 def test_the_template_is_valid() -> None:
     lint = [str(Path(sys.executable).with_name("cfn-lint")), str(RESOURCES_FILE)]
     assert subprocess.run(lint, capture_output=True, text=True, check=False).stdout == ""

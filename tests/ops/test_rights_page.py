@@ -48,6 +48,7 @@ def test_a_policy_fits_into_a_managed_policy(name: str) -> None:
     assert len(json.dumps(POLICIES[name], separators=(",", ":"))) <= MOST_CHARACTERS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", POLICIES)
 def test_each_action_is_one_of_aws_on_a_resource_that_it_can_be_allowed_on(name: str) -> None:
     for statement in POLICIES[name]["Statement"]:

@@ -11,6 +11,8 @@ from tests.ops.conftest import World, delete_table
 from tools.ops.stack import ensure_tables
 from tools.ops.stage import Stage, StageError
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
 KEYS = [{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}]
 TEXTS = [{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")]
 UNSENT = {
