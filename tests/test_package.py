@@ -51,6 +51,7 @@ HINT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "variables",
     [

@@ -17,6 +17,8 @@ from tools.ops.rollback import roll_back
 from tools.ops.stage import Stage, StageError
 from tools.rehearsal.project import commit_project, copy_project, environment
 
+pytestmark = pytest.mark.slow
+
 AT = "2026-11-28T13:00:00Z"
 GONE = "0123456789abcdef0123456789abcdef01234567"
 
