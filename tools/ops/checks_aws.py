@@ -9,9 +9,10 @@ from typing import Any
 
 from tools.ops.alarms import alarm_names, is_confirmed, topic_arn
 from tools.ops.checks import Finding, make
-from tools.ops.deployed import find_mappings, role_name, rule_name
+from tools.ops.deployed import find_mappings, may_be_called_by, role_name, rule_name
 from tools.ops.mappings import differences, is_within, stream_settings
 from tools.ops.preflight import runtime_end
+from tools.ops.roles import find_statements
 from tools.ops.stack import stack_parameters
 from tools.ops.stage import Stage
 from tools.ops.tuning import BURST, LOGGING, REQUESTS_PER_SECOND, async_policies, throttling
@@ -74,7 +75,7 @@ def check_roles(stage: Stage) -> Iterator[Finding]:
             arn = attached[0]["PolicyArn"]
             told = f"{name} also has the policy {attached[0]['PolicyName']}"
             yield Finding("role", told, f"aws iam detach-role-policy --role-name {name} --policy-arn {arn}")
-        elif _granted(stage, name) != _reviewed(stage, handler):
+        elif find_statements(stage, name) != _reviewed(stage, handler):
             yield Finding("role", f"{name} has other rights than its policy file", mend)
         else:
             yield Finding("role", f"{name}, as in its policy file")
@@ -119,7 +120,7 @@ def check_schedule(stage: Stage) -> Iterator[Finding]:
         yield Finding("schedule", f"{name} is {rule['State']}", f"aws events enable-rule --name {name}")
     elif not any(target.endswith(f":{stage.handlers['redeliver']}") for target in targets):
         yield Finding("schedule", f"{name} does not call {stage.handlers['redeliver']}", mend)
-    elif not _may_be_called_by("events.amazonaws.com", stage, "redeliver"):
+    elif not may_be_called_by("events.amazonaws.com", stage, stage.handlers["redeliver"]):
         yield Finding("schedule", f"{name} is not allowed to call {stage.handlers['redeliver']}", mend)
     else:
         yield Finding("schedule", f"{stage.handlers['redeliver']}, {rule['ScheduleExpression']}")
@@ -170,20 +171,6 @@ def check_alarms(stage: Stage) -> Iterator[Finding]:
         yield Finding("alarms", f"{email} is told nothing, as the link in AWS's mail was not opened", again)
     else:
         yield Finding("alarms", f"told to {email}" if email else f"told to nobody; {deploy} ALARMS=you@example.org")
-
-
-def _may_be_called_by(principal: str, stage: Stage, handler: str) -> bool:
-    answer = stage.find("lambda", "get_policy", FunctionName=stage.handlers[handler])
-    statements = json.loads(answer["Policy"])["Statement"] if answer else []
-    return any(each["Principal"] == {"Service": principal} for each in statements)
-
-
-def _granted(stage: Stage, role: str) -> list[Any]:
-    names = stage.pages("iam", "list_role_policies", "PolicyNames", RoleName=role)
-    documents = [
-        stage.call("iam", "get_role_policy", RoleName=role, PolicyName=name)["PolicyDocument"] for name in names
-    ]
-    return [statement for document in documents for statement in document["Statement"]]
 
 
 def _reviewed(stage: Stage, handler: str) -> list[Any]:

@@ -50,6 +50,13 @@ def find_mappings(stage: Stage, handler: str) -> list[Any]:
     return [each for each in mappings if each["FunctionArn"].endswith(end) and each["State"] != "Deleting"]
 
 
+def may_be_called_by(service: str, stage: Stage, function: str) -> bool:
+    """Whether a function's own policy lets a service of AWS call it."""
+    policy = stage.find("lambda", "get_policy", FunctionName=function)
+    statements = json.loads(policy["Policy"])["Statement"] if policy else []
+    return any(each["Principal"] == {"Service": service} for each in statements)
+
+
 def find_api(stage: Stage) -> str | None:
     """The id of the stage's REST API; None if there is none."""
     return next(find_apis(stage), None)

@@ -58,6 +58,20 @@ def elsewhere(stage: Stage, role: str, region: str | None) -> str:
     )
 
 
+def find_statements(stage: Stage, role: str) -> list[Any] | None:
+    """Those of all inline policies of a role; None if there is no role."""
+    names = stage.find("iam", "list_role_policies", RoleName=role)
+    if names is None:
+        return None
+    found = [stage.call("iam", "get_role_policy", RoleName=role, PolicyName=name) for name in names["PolicyNames"]]
+    return [each for policy in found for each in as_list(policy["PolicyDocument"]["Statement"])]
+
+
+def as_list(value: Any) -> list[Any]:
+    """A value of a policy, which may stand alone where there is one."""
+    return value if isinstance(value, list) else [value]
+
+
 def delete_role(stage: Stage, name: str) -> None:
     """Deletes a role, with its policies."""
     for policy in list(stage.pages("iam", "list_role_policies", "PolicyNames", RoleName=name)):

@@ -9,9 +9,18 @@ from typing import Any
 
 from chalicelib.settings import BOT_TOKEN, CHATS, HTTP_API_TOKEN
 from tools.ops.changes import Settings, State, flatten
-from tools.ops.deployed import HANDLERS, find_api, find_mappings, function_name, role_name, rule_name
+from tools.ops.deployed import (
+    HANDLERS,
+    find_api,
+    find_mappings,
+    function_name,
+    may_be_called_by,
+    role_name,
+    rule_name,
+)
 from tools.ops.mappings import stream_settings
 from tools.ops.resources import resources
+from tools.ops.roles import as_list, find_statements
 from tools.ops.stack import standing_stack
 from tools.ops.stage import Stage
 from tools.ops.tuning import LOGGING, async_policies, log_group, throttling
@@ -30,7 +39,7 @@ def find_state(stage: Stage, codes: Mapping[str, str]) -> State:
     if (stack := standing_stack(stage)) is not None:
         state |= resources(*stack)
     for handler in HANDLERS:
-        if (statements := _statements(stage, role_name(stage, handler))) is not None:
+        if (statements := find_statements(stage, role_name(stage, handler))) is not None:
             state[f"role {role_name(stage, handler)}"] = dict.fromkeys(map(tell_statement, statements), "")
         name = function_name(stage, handler)
         configuration = stage.find("lambda", "get_function_configuration", FunctionName=name)
@@ -52,7 +61,7 @@ def tell_statement(statement: Mapping[str, Any]) -> str:
     """A statement of a policy, in a line."""
     if not set(statement) <= {"Sid", "Effect", "Action", "Resource", "Condition"}:
         return json.dumps(statement, sort_keys=True)
-    actions, where = (", ".join(sorted(_list(statement[each]))) for each in ("Action", "Resource"))
+    actions, where = (", ".join(sorted(as_list(statement[each]))) for each in ("Action", "Resource"))
     condition = f" if {json.dumps(statement['Condition'], sort_keys=True)}" if "Condition" in statement else ""
     return f"{str(statement['Effect']).lower()} {actions} on {where}{condition}"
 
@@ -89,11 +98,8 @@ def _function(stage: Stage, handler: str, found: Any, codes: Mapping[str, str]) 
     variables = found.get("Environment", {}).get("Variables", {})
     settings |= {f"environment {name}": str(value) for name, value in variables.items()}
     name = found["FunctionName"]
-    if handler in CALLERS:
-        policy = stage.find("lambda", "get_policy", FunctionName=name)
-        statements = json.loads(policy["Policy"])["Statement"] if policy else []
-        if any(each["Principal"] == {"Service": CALLERS[handler]} for each in statements):
-            settings["called by"] = CALLERS[handler]
+    if handler in CALLERS and may_be_called_by(CALLERS[handler], stage, name):
+        settings["called by"] = CALLERS[handler]
     if policy := async_policies(stage).get(name):
         retries = stage.find("lambda", "get_function_event_invoke_config", FunctionName=name) or {}
         settings |= {f"async {key}": value for key, value in flatten(restrict(retries, policy))}
@@ -109,15 +115,6 @@ def _mapping(mappings: list[Any], handler: str, stage: Stage) -> Settings:
     if handler == "dynamodb_message":
         settings |= dict(flatten(restrict(found, stream_settings(stage))))
     return settings
-
-
-def _statements(stage: Stage, role: str) -> list[Any] | None:
-    """Those of all inline policies of a role; None if there is no role."""
-    names = stage.find("iam", "list_role_policies", RoleName=role)
-    if names is None:
-        return None
-    found = [stage.call("iam", "get_role_policy", RoleName=role, PolicyName=name) for name in names["PolicyNames"]]
-    return [each for policy in found for each in _list(policy["PolicyDocument"]["Statement"])]
 
 
 def _retention(stage: Stage, group: str) -> int | None:
@@ -137,7 +134,3 @@ def _api(stage: Stage) -> Iterator[tuple[str, Settings]]:
         rate, burst = throttling(stage)
         settings |= {"requests a second": f"{rate or 0:g}", "burst": str(burst)}
     yield "API", settings
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
