@@ -21,6 +21,9 @@ MAX_URL_CHARACTERS = 2048
 MAX_BUTTONS = 100
 MAX_BUTTON_CHARACTERS = 256
 MAX_DELIVER_AT_SECONDS = 30 * 24 * 3600
+MAX_ESCALATE_AFTER_SECONDS = 24 * 3600
+MAX_HEARTBEAT_CHARACTERS = 64
+MAX_EVERY_SECONDS = 366 * 24 * 3600
 MAX_BODY_BYTES = 256 * 1024
 MAX_TEXT_BYTES = MAX_BODY_BYTES
 MAX_MESSAGE_BYTES = 352 * 1024  # as JSON: a line break takes two bytes there, and a row of DynamoDB has 400 KB
@@ -37,6 +40,8 @@ _REMOVED = re.compile("[\x00-\x08\x0e-\x1f\ufeff]")
 _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
 _REPLACED = re.compile(f"[\ud800-\udfff{_NONCHARACTERS}]")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+_DURATION = re.compile(r"([0-9]{1,9})\s*([smhd]?)", re.IGNORECASE)
+_UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _PRIVATE_SUFFIXES = (".localhost", ".localdomain", ".local", ".internal", ".lan", ".home.arpa")
 
@@ -68,6 +73,13 @@ class Message:
     link_preview_options, reply_markup: as in the Bot API; buttons carry a ``url``.
     photo, document: public https URL, at most 2048 characters, for Telegram to fetch.
     deliver_at: not before this time, in epoch seconds; see :meth:`from_fields` for its upper bound.
+    collapse_key: names a live message, 1 to 255 visible ASCII characters: the next one with this key edits it.
+    renotify: with ``collapse_key``: a new message with a sound, as a reply to the old one, instead of an edit.
+    ack: with ``collapse_key``: buttons to acknowledge the message, or to snooze it for an hour.
+    escalate_after: with ``ack``: how many seconds later it is sent again with a sound, unless it was acknowledged.
+    urgent: with a sound also in the quiet hours of its chat, and while its sender is muted.
+    heartbeat: instead of words: the name of what is alive, 1 to 64 visible ASCII characters.
+    every: with ``heartbeat``: in so many seconds the next one comes, or the chat is told; also a text such as ``26h``.
 
     Raises InvalidMessage, which names the field.
     """
@@ -85,15 +97,25 @@ class Message:
     photo: str | None = None
     document: str | None = None
     deliver_at: int | None = None
+    collapse_key: str | None = None
+    renotify: bool | None = None
+    ack: bool | None = None
+    escalate_after: int | None = None
+    urgent: bool | None = None
+    heartbeat: str | None = None
+    every: int | None = None
 
     def __post_init__(self) -> None:
         for name in FIELDS:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, check_field(name, value))
-        if self.photo is not None and self.document is not None:
-            raise InvalidMessage("document", "give a photo or a document, not both")
-        if self.text is None and self.photo is None and self.document is None:
+        misfit = find_misfit(self.to_fields())
+        if misfit is not None:
+            raise misfit
+        if self.heartbeat is not None and self.every is None:
+            raise InvalidMessage("every", "is required with a heartbeat: when the next one comes at the latest")
+        if self.text is None and self.photo is None and self.document is None and self.heartbeat is None:
             raise InvalidMessage("text", "is required, unless a photo or a document is given")
 
     @classmethod
@@ -186,6 +208,22 @@ def is_id(text: str) -> bool:
 def check_field(name: str, value: object) -> Any:
     """The value of a field, as a message keeps it. Raises InvalidMessage."""
     return _CHECKS[name](name, value)
+
+
+def find_misfit(fields: Mapping[str, object]) -> InvalidMessage | None:
+    """What is wrong with the first field that makes no sense beside the others, or without one that is not there."""
+    for name in fields if "heartbeat" in fields else ():
+        if name not in _OF_HEARTBEATS:
+            return InvalidMessage(name, f"a heartbeat has no {name}; it takes {', '.join(_OF_HEARTBEATS[1:])}")
+    if "photo" in fields and "document" in fields:
+        return InvalidMessage("document", "give a photo or a document, not both")
+    for name, (needed, why) in _NEEDS.items():
+        if fields.get(name) not in (None, False) and fields.get(needed) in (None, False):
+            return InvalidMessage(name, f"makes sense only with {needed}: {why}")
+    for name in ("renotify", "urgent"):
+        if fields.get(name) and fields.get("disable_notification"):
+            return InvalidMessage(name, "contradicts disable_notification, which asks for no sound")
+    return None
 
 
 def check_ahead(deliver_at: int, now: float) -> None:
@@ -331,6 +369,26 @@ def _deliver_at(name: str, value: object) -> int:
     return _integer(name, value, 0, 2**53 - 1)
 
 
+def _escalate_after(name: str, value: object) -> int:
+    return _integer(name, value, 1, MAX_ESCALATE_AFTER_SECONDS)
+
+
+def _heartbeat(name: str, value: object) -> str:
+    given = _string(name, value)
+    if len(given) > MAX_HEARTBEAT_CHARACTERS or not _VISIBLE_ASCII.fullmatch(given):
+        raise InvalidMessage(name, f"must be 1 to {MAX_HEARTBEAT_CHARACTERS} visible ASCII characters, without spaces")
+    return given
+
+
+def _every(name: str, value: object) -> int:
+    if isinstance(value, str):
+        found = _DURATION.fullmatch(value.strip())
+        if found is None:
+            raise InvalidMessage(name, "must be a number of seconds, or a text such as 45s, 90m, 26h or 2d")
+        value = int(found[1]) * _UNIT_SECONDS[found[2].lower()]
+    return _integer(name, value, 1, MAX_EVERY_SECONDS)
+
+
 def check_url(name: str, value: object, schemes: tuple[str, ...] = ("https", "http")) -> str:
     """The address, as it is, of one of the schemes, with a host, and no user name in it. Raises InvalidMessage."""
     url = _string(name, value)
@@ -451,4 +509,20 @@ _CHECKS: Mapping[str, Callable[[str, object], object]] = {
     "photo": _media_url,
     "document": _media_url,
     "deliver_at": _deliver_at,
+    "collapse_key": _id,
+    "renotify": _boolean,
+    "ack": _boolean,
+    "escalate_after": _escalate_after,
+    "urgent": _boolean,
+    "heartbeat": _heartbeat,
+    "every": _every,
+}
+
+_OF_HEARTBEATS = ("heartbeat", "every", "chat", "sender_app")
+# What makes no sense without another field, and why.
+_NEEDS = {
+    "renotify": ("collapse_key", "it says how the message of a key is renewed"),
+    "ack": ("collapse_key", "what is acknowledged is the message of a key"),
+    "escalate_after": ("ack", "what nobody can acknowledge would always be sent again"),
+    "every": ("heartbeat", "it says when the next one comes"),
 }

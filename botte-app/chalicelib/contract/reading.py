@@ -16,6 +16,7 @@ from .message import (
     check_ahead,
     check_field,
     clean,
+    find_misfit,
     has_words,
 )
 
@@ -57,9 +58,11 @@ def read_leniently(given: Mapping[str, object], *, now: float) -> Reading:
             fields.pop(name, None)
             mended.append(name)
             links += _addresses(value) if name in (*_MEDIA, "reply_markup") else ()
-    if all(name in fields for name in _MEDIA):
-        links.append(fields.pop("document"))
-        mended.append("document")
+    while (misfit := find_misfit(fields)) is not None:
+        name = "heartbeat" if misfit.field in ("text", *_MEDIA) and "heartbeat" in fields else misfit.field
+        links += [fields[name]] if name == "document" else []
+        del fields[name]
+        mended.append(name)
     if links:
         below = escaped("\n".join(links), fields.get("parse_mode"))
         text = f"{fields['text']}\n\n{below}" if "text" in fields else below

@@ -19,10 +19,10 @@ JSON, FORM, MULTIPART, TEXT = (
     "multipart/form-data",
     "text/plain",
 )
-_FLAGS = ("disable_notification", "protect_content")
-_NUMBERS = ("message_thread_id", "deliver_at")
+_FLAGS = ("disable_notification", "protect_content", "renotify", "ack", "urgent")
+_NUMBERS = ("message_thread_id", "deliver_at", "escalate_after")
 _OBJECTS = ("link_preview_options", "reply_markup")
-_WORDS = ("text", "photo", "document")
+_WORDS = ("text", "photo", "document", "heartbeat")
 _NAME = re.compile(rb"content-disposition:[^\r\n]*?[;\s]name=\"?([^\"\r\n;]*)", re.IGNORECASE)
 _FILE = re.compile(rb";\s*filename\*?=", re.IGNORECASE)
 _MAX_HEAD_BYTES = 1000  # of a part
