@@ -102,6 +102,7 @@ class Courier:
         """
         name = delivery.message.chat
         chat_id = self._chats.id(name)
+        delivery.is_silent = self._chats.is_silent(delivery.message)
 
         def may_begin(method: str) -> bool:
             self._last_sent[name] = self._clock()

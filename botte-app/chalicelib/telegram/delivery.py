@@ -56,6 +56,7 @@ class Delivery:
 
     note: called with the progress after each part but the last, before the next one is sent.
     migrated_to: the new chat id, once Telegram said that the group became a supergroup.
+    is_silent: whether it makes no sound, though the message does not say so.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Delivery:
         self.message = message
         self.progress = progress
         self.migrated_to: int | None = None
+        self.is_silent = False
         self._note = note
 
     def run(self, sender: Sender, chat_id: int) -> None:
@@ -107,6 +109,8 @@ class Delivery:
         fields = {"chat_id": self.migrated_to or chat_id, **part.fields}
         if "message_thread_id" in self.progress.mended:
             fields.pop("message_thread_id", None)
+        if self.is_silent:
+            fields["disable_notification"] = True
         return fields
 
     def _mend(self, refusal: Refused) -> bool:
