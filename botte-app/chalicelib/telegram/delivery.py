@@ -65,6 +65,7 @@ class Delivery:
         self.progress = progress
         self.migrated_to: int | None = None
         self._note = note
+        self._below = ""
 
     def run(self, sender: Sender, chat_id: int) -> None:
         """Sends what has not been sent yet. Raises Refused or Unavailable."""
@@ -74,12 +75,12 @@ class Delivery:
             try:
                 answer = sender.call(part.method, self._fields(part, chat_id), part.file)
             except Refused as refusal:
-                if not self._mend(refusal):
+                if not self._mend(refusal, len(self.progress.message_ids)):
                     raise
                 parts = self._parts()
                 continue
             self.progress = self.progress._replace(
-                message_ids=(*self.progress.message_ids, _message_id(answer)),
+                message_ids=(*self.progress.message_ids, read_message_id(answer)),
                 answer=self.progress.answer or answer,
             )
             if self._note and len(self.progress.message_ids) < len(parts):
@@ -98,6 +99,7 @@ class Delivery:
             plain_from=self.progress.plain_from,
             media_as_link=("photo" if self.message.photo else "document") in mended,
             buttons_as_links="reply_markup" in mended,
+            below=self._below,
         )
         if self.message.parse_mode and "parse_mode" not in mended and not all(map(_keeps_markup, parts)):
             self.progress = self.progress._replace(mended=(*mended, "parse_mode"))
@@ -109,8 +111,8 @@ class Delivery:
             fields.pop("message_thread_id", None)
         return fields
 
-    def _mend(self, refusal: Refused) -> bool:
-        """Notes what to send otherwise; False if that was tried already, or nothing can be done."""
+    def _mend(self, refusal: Refused, number: int) -> bool:
+        """Notes what to send otherwise, from a part on; False if that was tried already, or nothing can be done."""
         message = self.message
         match refusal:
             case MarkupRefused() if message.parse_mode:
@@ -132,7 +134,7 @@ class Delivery:
             return False
         self.progress = self.progress._replace(mended=(*self.progress.mended, field))
         if field == "parse_mode":
-            self.progress = self.progress._replace(plain_from=len(self.progress.message_ids))
+            self.progress = self.progress._replace(plain_from=number)
         return True
 
 
@@ -141,7 +143,8 @@ def _keeps_markup(part: Part) -> bool:
     return "parse_mode" in part.fields or not {"text", "caption"} & part.fields.keys()
 
 
-def _message_id(answer: Any) -> int:
+def read_message_id(answer: Any) -> int:
+    """The id in Telegram's answer to a send. Raises Ambiguous where it has none."""
     found = answer.get("message_id") if isinstance(answer, Mapping) else None
     if not isinstance(found, int) or not 0 < found <= MAX_MESSAGE_ID:
         raise Ambiguous("Telegram's answer is not a message")
