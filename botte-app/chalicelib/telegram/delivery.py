@@ -6,7 +6,7 @@ A delivery can stop at any part and go on from there later, in another process: 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..contract.message import Message
 from ..errors import (
@@ -20,6 +20,9 @@ from ..errors import (
 )
 from .bot_api import Sender
 from .rendering import Part, render
+
+if TYPE_CHECKING:
+    from .buttons import Rows
 
 MAX_MESSAGE_ID = 2**53
 
@@ -55,14 +58,21 @@ class Delivery:
     """Sends a message, part by part; ``progress`` tells how far it has come, also after an error.
 
     note: called with the progress after each part but the last, before the next one is sent.
+    buttons: stand below the last part, under the message's own keyboard, also where that goes as links.
     migrated_to: the new chat id, once Telegram said that the group became a supergroup.
     """
 
     def __init__(
-        self, message: Message, progress: Progress = NO_PROGRESS, *, note: Callable[[Progress], None] | None = None
+        self,
+        message: Message,
+        progress: Progress = NO_PROGRESS,
+        *,
+        note: Callable[[Progress], None] | None = None,
+        buttons: Rows = (),
     ) -> None:
         self.message = message
         self.progress = progress
+        self.buttons = buttons
         self.migrated_to: int | None = None
         self._note = note
         self._below = ""
@@ -103,6 +113,12 @@ class Delivery:
         )
         if self.message.parse_mode and "parse_mode" not in mended and not all(map(_keeps_markup, parts)):
             self.progress = self.progress._replace(mended=(*mended, "parse_mode"))
+        if self.buttons:
+            from .buttons import keyboard  # most messages have none: it stays out of the cold start
+
+            *before, last = parts
+            own: Any = last.fields.get("reply_markup")
+            parts = (*before, last._replace(fields={**last.fields, "reply_markup": keyboard(self.buttons, own)}))
         return parts
 
     def _fields(self, part: Part, chat_id: int) -> dict[str, object]:
