@@ -49,7 +49,7 @@ STOREYS: dict[str, set[str]] = {
 PURE = [
     *("contract/message", "contract/task", "contract/escaping", "contract/reading", "errors", "relay/ksuid"),
     *sorted(module for module in MODULES if module.startswith("senders/")),
-    *("telegram/markup", "telegram/cutting", "telegram/rendering", "telegram/delivery"),
+    *("telegram/markup", "telegram/cutting", "telegram/rendering", "telegram/delivery", "telegram/buttons"),
     *("outbox/row", "outbox/states", "doors/openapi", "doors/schemas"),
 ]
 SHIPPED = {"urllib3"}

@@ -9,6 +9,8 @@
     │   ├── ThreadNotFound            ... but it takes it without the thread
     │   ├── MediaNotFetched           ... but it takes the link as text
     │   ├── KeyboardRefused           ... but it takes it without the buttons
+    │   ├── NotModified               ... an edit: the chat shows just that already
+    │   ├── MessageGone               ... an edit: there is no such message any more, or none that can be edited
     │   └── ChatMigrated              ... but it takes it at the supergroup's ``chat_id``
     ├── Unavailable                   transient: again later, after ``retry_after`` seconds where they are known
     │   ├── Ambiguous                 ... and it may have been delivered all the same
@@ -42,7 +44,9 @@ __all__ = [
     "KeyboardRefused",
     "MarkupRefused",
     "MediaNotFetched",
+    "MessageGone",
     "MessageInFlight",
+    "NotModified",
     "ParameterMissing",
     "ParametersUnavailable",
     "Refused",
@@ -93,6 +97,14 @@ class MediaNotFetched(Refused):
 
 class KeyboardRefused(Refused):
     """A button of the keyboard is not to Telegram's liking, such as one with an address in the local network."""
+
+
+class NotModified(Refused):
+    """The message is as the edit would make it."""
+
+
+class MessageGone(Refused):
+    """The message cannot be edited: it was deleted, or it is of another kind."""
 
 
 class ChatMigrated(Refused):

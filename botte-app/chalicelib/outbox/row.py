@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from .. import senders
 from ..contract.message import MAX_MESSAGE_BYTES, InvalidMessage, Message, parse_json
 from ..contract.reading import Reading
 from ..contract.task import GROUP_PREFIX
 from ..telegram.delivery import Progress
+from .live import Showing, Wanted
 
 DAY = 86_400
 KEPT_SENT = 14 * DAY
@@ -26,6 +28,9 @@ MAX_GROUP_BYTES = 1024
 _GROUP = " group"  # an id has no space, so no message has this sort key
 _LANES = "LANE"
 _PARKINGS = "PARKINGS"
+_LIVE = "LIVE"
+_DIGEST_BYTES = 16  # of a live message's key: it has to find room in the data of a button
+T = TypeVar("T")
 
 
 class Key(NamedTuple):
@@ -64,6 +69,22 @@ class Key(NamedTuple):
     def of_notice(cls, first: int, last: int) -> Key:
         """The row of the message that tells the owner of so many parked ones, counted from the very first."""
         return cls(_PARKINGS, f"notice {first}-{last}")
+
+    @classmethod
+    def of_live(cls, chat: str, collapse_key: str) -> Key:
+        """The row of a live message."""
+        digest = hashlib.sha256(f"{chat}\0{collapse_key}".encode()).digest()[:_DIGEST_BYTES]
+        return cls.of_digest(urlsafe_b64encode(digest).decode().rstrip("="))
+
+    @classmethod
+    def of_digest(cls, digest: str) -> Key:
+        """The row of the live message that has this digest: its ``sort``, and its name in a button."""
+        return cls(_LIVE, digest)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is that of a live message."""
+        return self.partition == _LIVE
 
     @property
     def alone(self) -> Key:
@@ -189,8 +210,34 @@ class Row(NamedTuple):
         return self._count("Told")
 
     @property
+    def version(self) -> int:
+        """Of a live message: grows with each change of what is wanted. Of one that joined it: with which it did."""
+        return self._count("Version")
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the chat is to show of a live message."""
+        return self._kept("Wanted", Wanted.read) or Wanted("")
+
+    @property
+    def showing(self) -> Showing:
+        """What the chat shows of a live message."""
+        return self._kept("Shown", Showing.read) or Showing()
+
+    def as_of(self, version: int) -> Row:
+        """The row of a live message, as a message sees it that joined with this version: sent, once it was shown, or
+        another took its place."""
+        if self.showing.version < version and self.version <= version:
+            return self
+        ends = {"Status": {"S": "SENT"}}
+        if self.showing.version < version:
+            ends["LastError"] = {"S": "superseded by a later message with its collapse_key"}
+        kept = {name: value for name, value in self.item.items() if name not in ("DueTs", "LastError")}
+        return Row({**kept, **ends})
+
+    @property
     def owner(self) -> Key | None:
-        """The row that delivers the message, where this one only reserves its ``id``."""
+        """The row that delivers the message, where this one only reserves its ``id``, or joined a live one."""
         partition, sort = self._string("OwnerPK"), self._string("OwnerSK")
         return Key(partition, sort) if partition and sort else None
 
@@ -223,11 +270,15 @@ class Row(NamedTuple):
 
     @property
     def _answer(self) -> Mapping[str, Any] | None:
+        return self._kept("Answer", dict)
+
+    def _kept(self, name: str, read: Callable[[dict[str, Any]], T]) -> T | None:
+        """What an attribute holds as JSON."""
         try:
-            answer = json.loads(self._string("Answer") or "null")
-        except (ValueError, RecursionError):
+            kept = json.loads(self._string(name) or "null")
+            return read(kept) if isinstance(kept, dict) else None
+        except (LookupError, OverflowError, RecursionError, TypeError, ValueError):
             return None
-        return answer if isinstance(answer, dict) else None
 
     def _attribute(self, name: str) -> Mapping[str, Any]:
         value = self.item.get(name)

@@ -15,6 +15,9 @@ Rule 5: a group's row leaves the index only if nobody touched it since its group
 
 Rule 6: what is parked is counted in a row of its own, in the lane of the default chat: from the first that is parked
 until an hour after the owner was told. It leaves the index only if none was parked since.
+
+Rule 7: a live message is one row, and ``Version`` grows with each change of what is wanted of it. Who shows it notes
+the end only of the version that he showed; where another came meanwhile, the row is due again.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from typing import Literal, NamedTuple
 from ..contract.message import InvalidMessage, Message
 from ..errors import redact
 from ..telegram.delivery import NO_PROGRESS, Progress
+from .live import Showing, Wanted, to_json
 from .row import (
     KEPT_FAILED,
     KEPT_RESERVED,
@@ -43,10 +47,14 @@ ATTRIBUTES = (
     *("Status", "Chat", "Message", "RawBody", "BodyHash", "AcceptedTs", "TurnTs", "Sequence", "Place", "DueTs"),
     *("LeaseId", "Attempts", "Ambiguous", "Failures", "FailingSince", "LastError"),
     *("TelegramMessageId", "Answer", "Mended", "PlainFrom", "ExpirationTs", "OwnerPK", "OwnerSK"),
+    *("Version", "Wanted", "Shown"),
 )
 _CONTENT = ("Chat", "Message", "BodyHash", "AcceptedTs", "TurnTs", "Sequence", "Mended")
 _PROGRESS = ("TelegramMessageId", "Answer", "Mended", "PlainFrom")
 _MENDS = ("Mended", "PlainFrom")
+_WORDS = ("Chat", "Message", "BodyHash", "AcceptedTs", "TurnTs", "Mended", "PlainFrom")  # of a live message
+_THERE = ("TelegramMessageId", "Answer", "Shown")
+_TROUBLE = ("LastError", "Ambiguous", "Failures", "FailingSince")
 
 
 class Check(NamedTuple):
@@ -94,6 +102,13 @@ SOURCES: Mapping[str, tuple[Check, ...]] = {
     "PENDING, behind its group": (Check("Status", "=", "PENDING"), Check("DueTs", "is absent")),
     "SENDING, lease over": (Check("Status", "=", "SENDING"), Check("DueTs", "<=", ":now")),
     "SENDING, our lease": (Check("Status", "=", "SENDING"), Check("LeaseId", "=", ":lease")),
+    "SENDING, our lease, same version": (
+        Check("Status", "=", "SENDING"),
+        Check("LeaseId", "=", ":lease"),
+        Check("Version", "=", ":version"),
+    ),
+    "not SENDING, same version": (Check("Status", "=", ":status"), Check("Version", "=", ":version")),
+    "SENDING, same version": (Check("Status", "=", "SENDING"), Check("Version", "=", ":version")),
     "FAILED": (Check("Status", "=", "FAILED"),),
     "untouched since": (Check("Touched", "=", ":touched"),),
     "no wait": (Check("NotBefore", "is absent"),),
@@ -104,6 +119,9 @@ SOURCES: Mapping[str, tuple[Check, ...]] = {
 }
 _NEW = ("none", "done, expired", "id of a message that is gone")
 _OURS = ("SENDING, our lease",)
+_OURS_STILL = ("SENDING, our lease, same version",)
+_AT_REST = ("not SENDING, same version",)
+_RESERVED = ("OwnerPK", "OwnerSK", "Version", "BodyHash", "ExpirationTs")
 
 
 def _new(target: str, *sets: str) -> Event:
@@ -146,6 +164,30 @@ EVENTS: Mapping[str, Event] = {
     ),
     "discard": Event(
         ("FAILED",), "", ("ExpirationTs",), removes=tuple(name for name in ATTRIBUTES if name != "ExpirationTs")
+    ),
+    "join": Event(
+        _OURS,
+        "",
+        ("OwnerPK", "OwnerSK", "Version", "ExpirationTs"),
+        removes=tuple(name for name in ATTRIBUTES if name not in _RESERVED),
+    ),
+    "name": _new("PENDING", *_WORDS, "Version", "Wanted", "DueTs"),
+    "take over": Event(_AT_REST, "PENDING", (*_WORDS, "Version", "Wanted", "DueTs"), (), ("ExpirationTs", *_TROUBLE)),
+    "take over next": Event(("SENDING, same version",), "SENDING", (*_WORDS, "Version", "Wanted")),
+    "press": Event(_AT_REST, "PENDING", ("Version", "Wanted", "DueTs"), (), ("ExpirationTs",)),
+    "press next": Event(("SENDING, same version",), "SENDING", ("Version", "Wanted")),
+    "part shown": Event(_OURS, "SENDING", (*_THERE, "DueTs")),
+    "shown": Event(_OURS_STILL, "SENT", (*_PROGRESS, "Shown", "ExpirationTs"), (), ("LeaseId", "DueTs", *_TROUBLE)),
+    "shown, and rings": Event(_OURS_STILL, "PENDING", (*_PROGRESS, "Shown", "DueTs"), (), ("LeaseId", *_TROUBLE)),
+    "not shown": Event(
+        _OURS,
+        "PENDING",
+        (*_THERE, "DueTs", "LastError", "FailingSince"),
+        ("Ambiguous", "Failures"),
+        ("LeaseId",),
+    ),
+    "not to be shown": Event(
+        _OURS_STILL, "FAILED", (*_PROGRESS, "Shown", "LastError", "ExpirationTs"), (), ("LeaseId", "DueTs")
     ),
     "group waits": Event((), "", ("Touched",), ("Failures",), ("ExpirationTs",), defaults=("Chat", "DueTs")),
     "group moves": Event((), "", ("Touched", "Chat", "DueTs"), ("Failures",), ("ExpirationTs",)),
@@ -300,6 +342,75 @@ def discard(*, now: float) -> Change:
     return _change("discard", {"ExpirationTs": int(now)})
 
 
+def join(lease: Lease, live: Key, version: int, *, now: float) -> Change:
+    """Notes that a message joined a live one, whose row delivers it from now on. version: of the row, with it."""
+    values = {"OwnerPK": live.partition, "OwnerSK": live.sort, "Version": version}
+    return _change("join", {**values, "ExpirationTs": int(now) + KEPT_SENT}, lease=lease.id)
+
+
+def name_live(content: Content, wanted: Wanted, version: int, *, due: float) -> Change:
+    """Keeps the first message of a key."""
+    values = {**_content(content), **_wanted(wanted, version), "DueTs": due}
+    return _change("name", values, now=content.accepted)
+
+
+def take_over(seen: Row, content: Content, wanted: Wanted, version: int, *, due: float) -> Change:
+    """Has a message take the place of the one that a live row, as it was seen, had before.
+
+    It is due at once, or when that one, which is being sent, is shown.
+    """
+    event = "take over next" if seen.status == "SENDING" else "take over"
+    values = {**_content(content), **_wanted(wanted, version), "DueTs": due}
+    del values["Sequence"]
+    return _change(event, _of(event, values), status=seen.status, version=seen.version)
+
+
+def press(seen: Row, wanted: Wanted, version: int, *, due: float) -> Change:
+    """Has a live message show what somebody did by its buttons. seen: its row."""
+    event = "press next" if seen.status == "SENDING" else "press"
+    values = {**_wanted(wanted, version), "DueTs": due}
+    return _change(event, _of(event, values), status=seen.status, version=seen.version)
+
+
+def part_shown(lease: Lease, progress: Progress, showing: Showing) -> Change:
+    """Notes how far a live message is shown, and extends its lease."""
+    return _change("part shown", {**_there(progress, showing), "DueTs": lease.until}, lease=lease.id)
+
+
+def shown(lease: Lease, version: int, progress: Progress, showing: Showing, *, now: float, due: float | None) -> Change:
+    """Notes that a version of a live message is shown. due: when it is to be sent again; None if it is not."""
+    values = {**_progress(progress), "Shown": to_json(showing), "DueTs": due}
+    if due is not None:
+        return _change("shown, and rings", values, lease=lease.id, version=version)
+    del values["DueTs"]
+    return _change("shown", {**values, "ExpirationTs": int(now) + KEPT_SENT}, lease=lease.id, version=version)
+
+
+def not_shown(
+    lease: Lease,
+    progress: Progress,
+    showing: Showing,
+    *,
+    due: float,
+    error: str | None = None,
+    is_ambiguous: bool = False,
+    is_failure: bool = False,
+    failing_since: float | None = None,
+) -> Change:
+    """Puts a live message back: what is wanted now is not shown yet. Else as in ``later``."""
+    why = {"DueTs": due, "LastError": _reason(error), "FailingSince": failing_since}
+    adds = {"Ambiguous": int(is_ambiguous), "Failures": int(is_failure)}
+    return _change("not shown", {**_there(progress, showing), **why}, adds, lease=lease.id)
+
+
+def not_to_be_shown(
+    lease: Lease, version: int, progress: Progress, showing: Showing, *, now: float, error: str
+) -> Change:
+    """Notes that a version of a live message will not be shown, with the reason."""
+    ends = {"Shown": to_json(showing), "LastError": _reason(error), "ExpirationTs": int(now) + KEPT_FAILED}
+    return _change("not to be shown", {**_progress(progress), **ends}, lease=lease.id, version=version)
+
+
 def touch_group(chat: str, *, due: float, nonce: str, is_failure: bool = False) -> Change:
     """Has a group wait in the index. chat, due: where and until when, if it does not wait there already."""
     adds = {"Failures": int(is_failure)}
@@ -404,6 +515,21 @@ def _progress(progress: Progress) -> dict[str, object]:
     if progress.plain_from is not None:
         kept["PlainFrom"] = progress.plain_from
     return kept
+
+
+def _wanted(wanted: Wanted, version: int) -> dict[str, object]:
+    return {"Version": version, "Wanted": to_json(wanted)}
+
+
+def _there(progress: Progress, showing: Showing) -> dict[str, object]:
+    """What is in the chat, whatever is wanted there by now."""
+    kept = {name: value for name, value in _progress(progress).items() if name in _THERE}
+    return {**kept, "Shown": to_json(showing)}
+
+
+def _of(event: str, values: Mapping[str, object]) -> dict[str, object]:
+    """Those of the values that the event sets."""
+    return {name: value for name, value in values.items() if name in EVENTS[event].sets}
 
 
 def _message(row: Row, now: float) -> Message | None:

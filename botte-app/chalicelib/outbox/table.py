@@ -106,11 +106,11 @@ class Outbox:
         try:
             return self.apply(key, change(content), until=until)
         except NotApplied as known:
-            gone, body_hash = known.row.owner, known.body_hash
+            row, gone, body_hash = known.row, known.row.owner, known.body_hash
             if gone is None:
                 raise
         # An id that a row only reserves is free again when its message's own row is over.
-        owner = self.get(gone)
+        owner = self.find_deliverer(row)
         if owner is not None and not owner.is_over(content.accepted):
             raise NotApplied(owner, body_hash)
         return self.apply(key, change(content._replace(gone=gone)), until=until)
@@ -126,6 +126,17 @@ class Outbox:
     def get(self, key: Key) -> Row | None:
         """The row, read consistently; None if there is none."""
         return self._patiently(lambda: self._table.get(key))
+
+    def find_deliverer(self, row: Row) -> Row | None:
+        """The row that delivers the message of this one: itself, or the one that owns it, as its message sees it."""
+        found, version = row, 0
+        while found.owner is not None:
+            version = found.version
+            owner = self.get(found.owner)
+            if owner is None:
+                return None
+            found = owner
+        return found.as_of(version) if found.key.is_live else found
 
     def head(self, partition: str) -> Row | None:
         """The first of a group that owes a delivery and has its place, read consistently.

@@ -25,8 +25,9 @@ from .answers import answer_known
 from .attempt import Attempts
 from .chats import Chats
 from .courier import Courier
+from .display import Display
 from .notes import Notes
-from .outcome import Accepted, Claim, Delivered, Parked, log_outcome
+from .outcome import Accepted, Claim, Delivered, Joined, Parked, log_outcome
 
 
 class Acceptance:
@@ -36,6 +37,7 @@ class Acceptance:
         self,
         courier: Courier,
         attempts: Attempts,
+        display: Display,
         notes: Notes,
         chats: Chats,
         outbox: Outbox,
@@ -44,6 +46,7 @@ class Acceptance:
     ) -> None:
         self._courier = courier
         self._attempts = attempts
+        self._display = display
         self._notes = notes
         self._chats = chats
         self._outbox = outbox
@@ -70,7 +73,7 @@ class Acceptance:
         content = Content.of(message, now, mended=mended)
         if content.turn > now:
             return self._keep(key, content, states.wait)
-        if message.id is None and len(render(message)) == 1:
+        if message.id is None and message.collapse_key is None and len(render(message)) == 1:
             return self._send_directly(key, content, message, deadline)
         return self._send_claimed(key, content, message, deadline)
 
@@ -120,11 +123,17 @@ class Acceptance:
         except TableUnavailable:
             if message.id is not None:
                 raise
+            if message.collapse_key is not None:  # nobody can tell what the key names
+                content = content._replace(mended=(*content.mended, "collapse_key"))
             return self._send_directly(key, content, message, deadline)
         outcome = self._attempts.send(claim, deadline)
-        if outcome is None:
-            self._attempts.put_back(claim)
-        self._notes.catch_up(deadline)
+        try:
+            if isinstance(outcome, Joined):
+                return self._display.show(outcome, key.sort, deadline)
+            if outcome is None:
+                self._attempts.put_back(claim)
+        finally:
+            self._notes.catch_up(deadline)
         if isinstance(outcome, Parked):
             raise Refused(outcome.reason)
         return outcome or Accepted(key.sort)

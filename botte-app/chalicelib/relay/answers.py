@@ -12,8 +12,8 @@ from .outcome import Accepted, Delivered
 def find_status(outbox: Outbox, id: str) -> dict[str, object] | None:
     """What became of the message with an id; None if there is none, or it was delivered without being kept."""
     row = outbox.get(Key.of_id(id))
-    if row is not None and row.owner:
-        row = outbox.get(row.owner)
+    if row is not None:
+        row = outbox.find_deliverer(row)
     if row is None or row.status is None:
         return None
     return {

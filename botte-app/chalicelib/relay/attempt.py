@@ -7,16 +7,17 @@ from collections.abc import Callable
 
 from ..contract.message import InvalidMessage, Message
 from ..contract.reading import Reading
-from ..errors import Ambiguous, Refused, TableUnavailable, Unavailable
+from ..errors import Refused, TableUnavailable, Unavailable
 from ..outbox import states
 from ..outbox.row import Key, Row
-from ..outbox.states import Content, Lease
+from ..outbox.states import Change, Content, Lease
 from ..outbox.table import NotApplied, Outbox
 from ..telegram.delivery import Delivery, Progress
 from .courier import Courier, Interrupted
 from .groups import Groups
+from .live import Live
 from .notes import Notes
-from .outcome import Claim, Delivered, Parked, log_outcome
+from .outcome import Claim, Delivered, Joined, Parked, log_outcome
 
 LEASE_SECONDS = 120.0  # longer than any function may run
 MAX_MEDIA_ANSWERS_LOST = 2  # then a photo or document goes as a link: Telegram may take too long to fetch it
@@ -36,6 +37,7 @@ class Attempts:
         outbox: Outbox,
         notes: Notes,
         groups: Groups,
+        live: Live,
         *,
         clock: Callable[[], float],
         random: Callable[[int], bytes],
@@ -44,6 +46,7 @@ class Attempts:
         self._outbox = outbox
         self._notes = notes
         self._groups = groups
+        self._live = live
         self._clock = clock
         self._random = random
 
@@ -72,7 +75,8 @@ class Attempts:
             is_ours = not isinstance(error, InvalidMessage)
             if is_ours:
                 _log.error("internal error while a row was read", exc_info=True, extra={"id": row.key.sort})
-            self._park(row.key, lease, claimed.progress, None, "internal error" if is_ours else str(error))
+            reason = "internal error" if is_ours else str(error)
+            self._park(row.key, None, reason, states.fail(lease, claimed.progress, now=self._clock(), error=reason))
             return None
 
     def reserve_id(self, claim: Claim) -> bool:
@@ -97,11 +101,18 @@ class Attempts:
             return False
         return True
 
-    def send(self, claim: Claim, deadline: float, *, may_sleep: bool = True) -> Delivered | Parked | None:
+    def send(self, claim: Claim, deadline: float, *, may_sleep: bool = True) -> Delivered | Joined | Parked | None:
         """Sends a claimed message, and notes how it ended; None if it is to be put back, ``claim.error`` tells why.
 
-        deadline, may_sleep: as in ``Courier.carry``.
+        One with a key joins the live message of that key, which is still to be shown then. deadline, may_sleep: as in
+        ``Courier.carry``.
         """
+        if claim.message.collapse_key is not None and not claim.key.is_live:
+            try:
+                return self._live.join(claim)
+            except TableUnavailable as error:
+                claim.error = error
+                return None
         if claim.row.ambiguous >= MAX_MEDIA_ANSWERS_LOST:
             claim.delivery.send_media_as_link()
         try:
@@ -115,13 +126,13 @@ class Attempts:
             _log.error("internal error while a message was sent", exc_info=True, extra={"id": claim.key.sort})
             return self.fail(claim, "internal error")
         progress = claim.delivery.progress
-        self._notes.make(claim.key, states.sent(claim.lease, progress, now=self._clock()))
+        self._notes.make(claim.key, *claim.sent(self._clock()))
         log_outcome("sent", claim.key, claim.message, progress=progress)
         return Delivered(progress.result)
 
     def fail(self, claim: Claim, reason: str) -> Parked:
         """Parks a claimed message, with the reason."""
-        self._park(claim.key, claim.lease, claim.delivery.progress, claim.message, reason)
+        self._park(claim.key, claim.message, reason, *claim.failed(self._clock(), reason))
         return Parked(reason)
 
     def put_back(self, claim: Claim, *, is_failure: bool = False, due: float | None = None) -> None:
@@ -135,40 +146,34 @@ class Attempts:
         except TableUnavailable:
             # The row stays in its lane, and is found there when its lease is over. What has arrived is noted.
             if progress != row.progress:
-                self._notes.make(claim.key, states.progress(claim.lease, progress))
+                self._notes.make(claim.key, claim.noted(claim.lease.until))
             return
-        back = states.later(
-            claim.lease,
-            progress,
-            chat=claim.message.chat,
-            due=None if claim.group is not None else due or row.turn_ts,
-            error=None if error is None else error.reason,
-            is_ambiguous=isinstance(error, Ambiguous),
-            is_failure=is_failure,
-            failing_since=row.failing_since_ts or (None if due is None else now),
-        )
-        self._notes.make(claim.key, back)
+        failing_since = row.failing_since_ts or (None if due is None else now)
+        self._notes.make(claim.key, *claim.put_back(due, is_failure=is_failure, failing_since=failing_since))
         if error is not None:
             log_outcome("pending", claim.key, claim.message, error.reason, waited_seconds=int(now - row.turn_ts))
 
-    def _park(self, key: Key, lease: Lease, progress: Progress, message: Message | None, reason: str) -> None:
+    def _park(self, key: Key, message: Message | None, reason: str, *changes: Change) -> None:
         if not key.is_notice:
             self._notes.count_parked(reason)  # before the row is parked: nobody would come back to it after a crash
-        self._notes.make(key, states.fail(lease, progress, now=self._clock(), error=reason))
+        self._notes.make(key, *changes)
         log_outcome("failed", key, message, reason)
 
     def _claimed(self, row: Row, lease: Lease, reading: Reading) -> Claim:
-        def note(progress: Progress) -> None:
-            extended = Lease(lease.id, self._clock() + LEASE_SECONDS)
+        def note(_: Progress) -> None:
             try:
-                self._outbox.apply(row.key, states.progress(extended, progress))
+                self._outbox.apply(row.key, claim.noted(self._clock() + LEASE_SECONDS))
             except TableUnavailable as error:
                 raise Interrupted(f"no further part without a note: {error.reason}") from None
             except NotApplied:
                 raise Interrupted("another process has it: the lease was over") from None
 
-        progress = row.progress._replace(mended=reading.mended)
-        return Claim(row.key, row, lease, Delivery(reading.message, progress, note=note))
+        if row.key.is_live:
+            claim = self._live.claim(row, lease, reading, note)
+        else:
+            progress = row.progress._replace(mended=reading.mended)
+            claim = Claim(row.key, row, lease, Delivery(reading.message, progress, note=note))
+        return claim
 
     def _lease(self) -> Lease:
         return Lease(self._random(16).hex(), self._clock() + LEASE_SECONDS)

@@ -15,9 +15,11 @@ from ..outbox.states import Content
 from ..outbox.table import NotApplied, Outbox
 from .attempt import Attempts
 from .chats import Chats
+from .display import PATIENCE_SECONDS, Display
 from .entry import Entry
 from .groups import Groups
 from .notes import Notes
+from .outcome import Joined
 
 MAX_CHAT_SECONDS = 5.0  # of a batch; what else it has for this chat is left to redeliver
 MAX_FAILURES = 3  # entries of a batch that the outbox does not take, five seconds each; then it takes none
@@ -32,6 +34,7 @@ class Intake:
     def __init__(
         self,
         attempts: Attempts,
+        display: Display,
         groups: Groups,
         notes: Notes,
         chats: Chats,
@@ -40,6 +43,8 @@ class Intake:
         clock: Callable[[], float],
     ) -> None:
         self._attempts = attempts
+        self._display = display
+        self._joined: dict[Key, Joined] = {}  # live messages that this batch has changed, and not shown
         self._groups = groups
         self._notes = notes
         self._chats = chats
@@ -68,6 +73,7 @@ class Intake:
                         break
                     stuck.update([] if entry.group is None else [entry.group])
         finally:
+            self._show(deadline)
             self._notes.catch_up(deadline)
         if failures:
             raise failures[0]
@@ -107,14 +113,26 @@ class Intake:
         if not self._attempts.reserve_id(claim):
             return
         is_slow = spent.get(message.chat, 0.0) > MAX_CHAT_SECONDS or sum(spent.values()) > MAX_BATCH_SECONDS
-        if is_slow or not self._groups.is_next(claim):
+        if (is_slow and message.collapse_key is None) or not self._groups.is_next(claim):
             self._attempts.put_back(claim)
             return
         began = self._clock()
         outcome = self._attempts.send(claim, deadline)
-        spent[message.chat] = spent.get(message.chat, 0.0) + self._clock() - began
         if outcome is None:
             self._attempts.put_back(claim)
+        elif isinstance(outcome, Joined) and not is_slow:
+            self._joined[outcome.row.key] = outcome
+            if (outcome.row.due_ts or 0.0) <= self._clock():
+                self._show(deadline, outcome.row.key)
+        spent[message.chat] = spent.get(message.chat, 0.0) + self._clock() - began
+
+    def _show(self, deadline: float, *keys: Key) -> None:
+        """Shows the live messages that are due; at the end of a batch also those whose last edit is too young."""
+        ends = self._clock() + (0.0 if keys else PATIENCE_SECONDS)
+        for key in keys or tuple(self._joined):
+            joined = self._joined.pop(key)
+            with suppress(Refused):  # it is parked
+                self._display.show(joined, joined.row.key.sort, deadline, patience=max(0.0, ends - self._clock()))
 
     def _check_chat(self, message: Message) -> None:
         """Raises Refused for a chat that is not configured. When nobody can tell, it is looked up at the send."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..errors import TableAnswerLost, TableUnavailable
 from ..outbox import states
@@ -25,7 +25,7 @@ class Notes:
         self._outbox = outbox
         self._clock = clock
         self._sleep = sleep
-        self._left: dict[Key, Change] = {}
+        self._left: dict[Key, Sequence[Change]] = {}
         self._of_earlier: set[Key] = set()
         self._uncounted: list[str] = []
 
@@ -33,15 +33,17 @@ class Notes:
         """Whether the note of a row is still to be made."""
         return key in self._left
 
-    def make(self, key: Key, change: Change, *, until: float | None = None) -> None:
-        """Makes a note, or leaves it for later. until: as in ``Outbox.apply``."""
-        try:
-            self._outbox.apply(key, change, until=until)
-        except NotApplied:
-            pass  # the lease was over: another has taken the row since, and notes how it ends
-        except TableUnavailable as error:
-            _log.error("what became of a message cannot be noted", extra={"id": key.sort, "reason": error.reason})
-            self._left[key] = change
+    def make(self, key: Key, *changes: Change, until: float | None = None) -> None:
+        """Makes a note, the first of these that can be made, or leaves it for later. until: as in ``Outbox.apply``."""
+        for number, change in enumerate(changes):
+            try:
+                self._outbox.apply(key, change, until=until)
+            except NotApplied:
+                continue  # the lease was over: another has taken the row since, and notes how it ends
+            except TableUnavailable as error:
+                _log.error("what became of a message cannot be noted", extra={"id": key.sort, "reason": error.reason})
+                self._left[key] = changes[number:]
+            return
 
     def park(self, key: Key, content: Content, reason: str, raw: str | None = None) -> None:
         """Parks a new message, with the reason, and counts it. raw: bad input, as it came.
@@ -67,8 +69,8 @@ class Notes:
         """Makes the notes that were left, if one try is enough for each."""
         self._count()
         left, self._left = self._left, {}
-        for key, change in left.items():
-            self.make(key, change, until=self._clock())
+        for key, changes in left.items():
+            self.make(key, *changes, until=self._clock())
 
     def catch_up(self, deadline: float) -> None:
         """Makes the notes that were left: those of this invocation until the deadline, those of earlier ones once.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..contract.message import Message
-from ..errors import Unavailable
+from ..errors import Ambiguous, Unavailable
+from ..outbox import states
 from ..outbox.row import Key, Row
-from ..outbox.states import Lease
+from ..outbox.states import Change, Lease
 from ..telegram.delivery import NO_PROGRESS, Delivery, Progress
 
 _log = logging.getLogger("botte.relay")
@@ -24,6 +26,13 @@ class Accepted(NamedTuple):
     """The message is kept, and will be delivered."""
 
     id: str
+
+
+class Joined(NamedTuple):
+    """The message joined a live one. row: the live one's, as it was then. version: with which it did."""
+
+    row: Row
+    version: int
 
 
 class Parked(NamedTuple):
@@ -53,6 +62,32 @@ class Claim:
     def group(self) -> str | None:
         """The partition of the message's group, if it belongs to one."""
         return None if self.row.sequence is None else self.key.partition
+
+    def noted(self, until: float) -> Change:
+        """Notes how far the message has come, and keeps the lease until a time (epoch seconds)."""
+        return states.progress(Lease(self.lease.id, until), self.delivery.progress)
+
+    def sent(self, now: float) -> Sequence[Change]:
+        """Notes that it is delivered: the first of these changes that can be made."""
+        return [states.sent(self.lease, self.delivery.progress, now=now)]
+
+    def failed(self, now: float, reason: str) -> Sequence[Change]:
+        """Notes that it will not be delivered, with the reason. Else as ``sent``."""
+        return [states.fail(self.lease, self.delivery.progress, now=now, error=reason)]
+
+    def put_back(self, due: float | None, *, is_failure: bool, failing_since: float | None) -> Sequence[Change]:
+        """Puts it back, as ``states.later`` does. Else as ``sent``."""
+        trouble = self._trouble(is_failure, failing_since)
+        back = None if self.group is not None else due or self.row.turn_ts
+        return [states.later(self.lease, self.delivery.progress, chat=self.message.chat, due=back, **trouble)]
+
+    def _trouble(self, is_failure: bool, failing_since: float | None) -> dict[str, Any]:
+        return {
+            "error": None if self.error is None else self.error.reason,
+            "is_ambiguous": isinstance(self.error, Ambiguous),
+            "is_failure": is_failure,
+            "failing_since": failing_since,
+        }
 
 
 def log_outcome(

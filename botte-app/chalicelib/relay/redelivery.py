@@ -16,7 +16,7 @@ from .courier import Courier
 from .groups import Groups
 from .lanes import Lane, choose_lane, due_lanes
 from .notes import Notes
-from .outcome import Claim, Delivered, log_outcome
+from .outcome import Claim, Delivered, Joined, log_outcome
 from .parkings import Parkings
 from .strays import Strays
 
@@ -151,7 +151,9 @@ class Redelivery:
             if isinstance(outcome, Delivered) and not lane.is_alive:
                 lane.note_alive()
                 self._blame.settle(lane)
-            if isinstance(outcome, Delivered) and entry.key.is_group:
+            if isinstance(outcome, Joined) and outcome.row.owes:
+                lane.push(outcome.row, outcome.row.due_ts or 0.0)
+            if isinstance(outcome, (Delivered, Joined)) and entry.key.is_group:
                 entry = self._groups.forgive(entry)
         if entry.key.is_group:
             head = self._groups.find_head(entry, lane.chat)

@@ -21,6 +21,8 @@ from ..errors import (
     KeyboardRefused,
     MarkupRefused,
     MediaNotFetched,
+    MessageGone,
+    NotModified,
     Refused,
     ThreadNotFound,
     Unavailable,
@@ -40,6 +42,15 @@ _MIN_RETRY_AFTER_SECONDS = 1.0
 _MARKUP = ("can't parse entities", "can't parse caption entities", "can't parse message text")
 _NO_WORDS = ("message text is empty", "text must be non-empty")  # of markup around nothing
 _THREAD = ("message thread not found", "message_thread_not_found", "topic_closed", "topic_deleted", "topic closed")
+_NOT_MODIFIED = ("message is not modified", "message_not_modified")
+_GONE = (
+    "message to edit not found",
+    "message can't be edited",
+    "message_id_invalid",
+    "message_edit_time_expired",
+    "there is no text in the message to edit",
+    "there is no caption in the message to edit",
+)
 # These come before the others: they quote the address, and what is wrong with it in the words for media.
 _KEYBOARD = ("inline keyboard", "reply markup", "reply keyboard", "reply_markup_", "button_")
 _MEDIA = (
@@ -195,6 +206,10 @@ def _error(status: int, description: str, parameters: Mapping[str, Any], headers
     lowered = description.lower()
     if isinstance(parameters.get("migrate_to_chat_id"), int):
         return ChatMigrated(said, parameters["migrate_to_chat_id"])
+    if any(words in lowered for words in _NOT_MODIFIED):  # first: it speaks of the reply markup
+        return NotModified(said)
+    if any(words in lowered for words in _GONE):
+        return MessageGone(said)
     if any(words in lowered for words in _MARKUP):
         return MarkupRefused(said)
     if any(words in lowered for words in _KEYBOARD):

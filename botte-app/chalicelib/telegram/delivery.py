@@ -6,7 +6,7 @@ A delivery can stop at any part and go on from there later, in another process: 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..contract.message import Message
 from ..errors import (
@@ -20,6 +20,9 @@ from ..errors import (
 )
 from .bot_api import Sender
 from .rendering import Part, render
+
+if TYPE_CHECKING:
+    from .buttons import Rows
 
 MAX_MESSAGE_ID = 2**53
 
@@ -55,18 +58,26 @@ class Delivery:
     """Sends a message, part by part; ``progress`` tells how far it has come, also after an error.
 
     note: called with the progress after each part but the last, before the next one is sent.
+    buttons: stand below the last part, under the message's own keyboard, also where that goes as links.
     migrated_to: the new chat id, once Telegram said that the group became a supergroup.
     is_silent: whether it makes no sound, though the message does not say so.
     """
 
     def __init__(
-        self, message: Message, progress: Progress = NO_PROGRESS, *, note: Callable[[Progress], None] | None = None
+        self,
+        message: Message,
+        progress: Progress = NO_PROGRESS,
+        *,
+        note: Callable[[Progress], None] | None = None,
+        buttons: Rows = (),
     ) -> None:
         self.message = message
         self.progress = progress
+        self.buttons = buttons
         self.migrated_to: int | None = None
         self.is_silent = False
         self._note = note
+        self._below = ""
 
     def run(self, sender: Sender, chat_id: int) -> None:
         """Sends what has not been sent yet. Raises Refused or Unavailable."""
@@ -76,12 +87,12 @@ class Delivery:
             try:
                 answer = sender.call(part.method, self._fields(part, chat_id), part.file)
             except Refused as refusal:
-                if not self._mend(refusal):
+                if not self._mend(refusal, len(self.progress.message_ids)):
                     raise
                 parts = self._parts()
                 continue
             self.progress = self.progress._replace(
-                message_ids=(*self.progress.message_ids, _message_id(answer)),
+                message_ids=(*self.progress.message_ids, read_message_id(answer)),
                 answer=self.progress.answer or answer,
             )
             if self._note and len(self.progress.message_ids) < len(parts):
@@ -100,9 +111,16 @@ class Delivery:
             plain_from=self.progress.plain_from,
             media_as_link=("photo" if self.message.photo else "document") in mended,
             buttons_as_links="reply_markup" in mended,
+            below=self._below,
         )
         if self.message.parse_mode and "parse_mode" not in mended and not all(map(_keeps_markup, parts)):
             self.progress = self.progress._replace(mended=(*mended, "parse_mode"))
+        if self.buttons:
+            from .buttons import keyboard  # most messages have none: it stays out of the cold start
+
+            *before, last = parts
+            own: Any = last.fields.get("reply_markup")
+            parts = (*before, last._replace(fields={**last.fields, "reply_markup": keyboard(self.buttons, own)}))
         return parts
 
     def _fields(self, part: Part, chat_id: int) -> dict[str, object]:
@@ -113,8 +131,8 @@ class Delivery:
             fields["disable_notification"] = True
         return fields
 
-    def _mend(self, refusal: Refused) -> bool:
-        """Notes what to send otherwise; False if that was tried already, or nothing can be done."""
+    def _mend(self, refusal: Refused, number: int) -> bool:
+        """Notes what to send otherwise, from a part on; False if that was tried already, or nothing can be done."""
         message = self.message
         match refusal:
             case MarkupRefused() if message.parse_mode:
@@ -136,7 +154,7 @@ class Delivery:
             return False
         self.progress = self.progress._replace(mended=(*self.progress.mended, field))
         if field == "parse_mode":
-            self.progress = self.progress._replace(plain_from=len(self.progress.message_ids))
+            self.progress = self.progress._replace(plain_from=number)
         return True
 
 
@@ -145,7 +163,8 @@ def _keeps_markup(part: Part) -> bool:
     return "parse_mode" in part.fields or not {"text", "caption"} & part.fields.keys()
 
 
-def _message_id(answer: Any) -> int:
+def read_message_id(answer: Any) -> int:
+    """The id in Telegram's answer to a send. Raises Ambiguous where it has none."""
     found = answer.get("message_id") if isinstance(answer, Mapping) else None
     if not isinstance(found, int) or not 0 < found <= MAX_MESSAGE_ID:
         raise Ambiguous("Telegram's answer is not a message")

@@ -45,7 +45,12 @@ class Part(NamedTuple):
 
 
 def render(
-    message: Message, *, plain_from: int | None = None, media_as_link: bool = False, buttons_as_links: bool = False
+    message: Message,
+    *,
+    plain_from: int | None = None,
+    media_as_link: bool = False,
+    buttons_as_links: bool = False,
+    below: str = "",
 ) -> tuple[Part, ...]:
     """The calls that deliver the message, in order: at least one, at most ten, and one more for buttons as links.
 
@@ -57,6 +62,7 @@ def render(
         without ``parse_mode``: for the case that Telegram refuses the markup. The parts before it stay as they are.
     media_as_link: the photo's or document's URL goes below the text: for the case that Telegram cannot fetch it.
     buttons_as_links: the keyboard's addresses go below the last text: for the case that Telegram refuses a button.
+    below: lines, not of markup, that stand below all words.
     """
     text, parse_mode = message.text, message.parse_mode
     parts: list[Part] = []
@@ -66,6 +72,10 @@ def render(
         text = link if text is None else f"{text}\n\n{link}"
     if text is not None and plain_from == 0:
         text, parse_mode = plain(text, parse_mode), None
+    words = text
+    if below:
+        lines = escaped(below, parse_mode)
+        text = lines if text is None else f"{text}\n{lines}"
     if media is not None and not media_as_link:
         method, fields = media
         caption = None if text is None else _split(text, parse_mode, MAX_CAPTION_UNITS, 1)
@@ -75,7 +85,7 @@ def render(
         parts.append(Part(method=method, fields=fields))
     if text is not None:
         room = MAX_PARTS - len(parts)
-        chunks = list(_split(text, parse_mode, MAX_TEXT_UNITS, room) or [_document(text, parse_mode)])
+        chunks = list(_split(text, parse_mode, MAX_TEXT_UNITS, room) or [_document(words or "", parse_mode, below)])
         number = None if plain_from is None else plain_from - len(parts)
         if number is not None and 0 <= number < len(chunks) and chunks[number].parse_mode is not None:
             rest = plain(text[chunks[number].start :], parse_mode)
@@ -179,8 +189,8 @@ def _readable(text: str, parse_mode: str | None) -> Source:
     return source
 
 
-def _document(text: str, parse_mode: str | None) -> Chunk:
-    """The whole text as a file, and its first lines as the caption."""
+def _document(text: str, parse_mode: str | None, below: str = "") -> Chunk:
+    """The whole text as a file, and its first lines as the caption, with other lines below them."""
     from .markup import MarkupError, parse
 
     try:
@@ -188,7 +198,10 @@ def _document(text: str, parse_mode: str | None) -> Chunk:
     except MarkupError:
         words = plain(text, parse_mode)
     # The beginning is enough to cut the caption from.
-    head = next(cut(parse(words[: 2 * MAX_CAPTION_UNITS], None), None, MAX_CAPTION_UNITS - len("\n…")))
+    under = f"\n{below}" if below else ""
+    room = MAX_CAPTION_UNITS - units(f"\n…{under}")
+    head = next(cut(parse(words[: 2 * MAX_CAPTION_UNITS], None), None, room))
     after = words[head.start + len(head.text) :]
     ends_with_line = "\n" in after[: len(after) - len(after.lstrip())]
-    return Chunk(head.text + ("\n…" if ends_with_line else "…"), None, file=(FILE_NAME, words.encode()))
+    caption = head.text + ("\n…" if ends_with_line else "…") + under
+    return Chunk(caption, None, file=(FILE_NAME, words.encode()))

@@ -16,6 +16,8 @@ from urllib.parse import parse_qsl
 from tools.dev.fake_telegram.answers import ApiError, bad_request
 
 _SENDING_METHODS = frozenset({"sendmessage", "sendphoto", "senddocument"})
+_EDITING_METHODS = frozenset({"editmessagetext", "editmessagecaption", "editmessagereplymarkup", "deletemessage"})
+_TOPIC_METHODS = frozenset({"createforumtopic", "deleteforumtopic"})
 _FILE_PARAMETERS = {"sendphoto": "photo", "senddocument": "document"}
 
 
@@ -41,6 +43,11 @@ class Call:
         return self.method in _SENDING_METHODS
 
     @property
+    def changes_chat(self) -> bool:
+        """Whether it sends, edits or deletes something in a chat."""
+        return self.method in _SENDING_METHODS | _EDITING_METHODS | _TOPIC_METHODS
+
+    @property
     def content(self) -> Hashable:
         """The same for two calls that ask for the same."""
         return self.method, frozenset(self.parameters.items()), frozenset(self.files.items())
@@ -50,6 +57,27 @@ class Call:
         """The URL that sendPhoto or sendDocument names, if it names one: what has a dot is a URL, as in Telegram."""
         value = self.parameters.get(_FILE_PARAMETERS.get(self.method, ""), "")
         return value if "." in value and not value.startswith("attach://") else None
+
+    def integer(self, name: str, default: int = 0) -> int:
+        """A whole number; as in Telegram, what is none counts as the default."""
+        value = self.parameters.get(name, "")
+        return int(value) if re.fullmatch(r"-?\d{1,18}", value) else default
+
+    def flag(self, name: str) -> bool:
+        return self.parameters.get(name, "").lower() in ("true", "yes", "1")
+
+    def json_object(self, name: str, words: str) -> dict[str, Any] | None:
+        """A JSON object, None where there is none. Raises ApiError, which calls the parameter by `words`."""
+        value = self.parameters.get(name, "")
+        if not value:
+            return None
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            raise bad_request(f"can't parse {words} JSON object") from None
+        if not isinstance(parsed, dict):
+            raise bad_request(f"object expected as {words}")
+        return parsed
 
 
 def as_parameters(values: Mapping[str, Any]) -> dict[str, str]:

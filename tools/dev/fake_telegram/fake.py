@@ -18,6 +18,7 @@ from tools.dev.fake_telegram.inbox import Inbox
 from tools.dev.fake_telegram.inbox_door import InboxDoor
 from tools.dev.fake_telegram.markup import utf16_length
 from tools.dev.fake_telegram.pace import Pace
+from tools.dev.fake_telegram.presses import Presses
 from tools.dev.fake_telegram.server import Server
 from tools.dev.fake_telegram.updates import UpdateQueue, Webhook
 
@@ -56,13 +57,22 @@ class FakeTelegram:
         self._inbox = Inbox()
         self._faults = FaultSwitch(self._on_fault)
         self._updates = UpdateQueue(clock, webhook_retry_seconds, self._on_webhook_reply)
+        self._presses = Presses(self._chats, self._inbox, self._updates, clock)
         self._bot_api = BotApi(
-            bot_token=bot_token, chats=self._chats, inbox=self._inbox, updates=self._updates, pace=pace, clock=clock
+            bot_token=bot_token,
+            chats=self._chats,
+            inbox=self._inbox,
+            updates=self._updates,
+            presses=self._presses,
+            pace=pace,
+            clock=clock,
         )
         self._inbox_door = InboxDoor(
             self._inbox,
             self._faults,
             receive=self.receive,
+            press=self.press,
+            make_forum=self.make_forum,
             http_door_url=http_door_url,
             status_source=status_source,
         )
@@ -112,6 +122,12 @@ class FakeTelegram:
         return self._inbox.messages
 
     @property
+    def callback_answers(self) -> list[dict[str, Any]]:
+        """What answerCallbackQuery said, oldest first: `callback_query_id`, `chat_id`, `message_id`, `data`, `text`,
+        `show_alert`."""
+        return self._inbox.callback_answers
+
+    @property
     def connections(self) -> int:
         """TCP connections that carried a Bot API request."""
         return self._inbox.stats["connections"]
@@ -154,8 +170,7 @@ class FakeTelegram:
         chat = self._chats.find(str(self._chats.owner_id if chat_id is None else chat_id))
         message: dict[str, Any] = {
             "message_id": self._inbox.next_message_id(),
-            "from": self._chats.user(self._chats.owner_id)
-            or {"id": TWIN_CHAT_ID, "is_bot": False, "first_name": "You"},
+            "from": self._chats.owner(),
             "chat": chat,
             "date": int(self._clock()),
             "text": text,
@@ -173,6 +188,22 @@ class FakeTelegram:
         update = self._updates.add("message", message)
         self._inbox.add_update(update)
         return update
+
+    def press(
+        self, message_id: int, data: str, chat_id: int | None = None, user: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Makes the update of somebody pressing a button, in the private chat unless another is named.
+
+        user: what tells them from the owner, such as {"id": 7, "first_name": "Anna"}. As Telegram itself does with
+        another program than its own, this takes any data. Raises ApiError where the chat is unknown.
+        """
+        return self._presses.press(message_id, data, chat_id, user)
+
+    def make_forum(self, chat_id: int | None = None) -> None:
+        """Gives a chat topics, the private chat unless another is named: createForumTopic works there, and a message
+        to a thread that is no topic is refused. Raises ApiError where the chat is unknown."""
+        chat = self._chats.find(str(self._chats.owner_id if chat_id is None else chat_id))
+        self._chats.make_forum(chat["id"])
 
     def _on_fault(self, fault: Fault) -> None:
         if fault.kind == "migrate":

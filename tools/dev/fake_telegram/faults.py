@@ -29,8 +29,8 @@ KINDS = (
     "bad_url",
     "refuse",
 )
-# Faults of one kind of request only: any other passes, and is not counted.
-_SENDS_ONLY = frozenset({"chat_not_found", "forbidden", "migrate", "thread_not_found", "bad_url", "refuse"})
+# Faults of what changes a chat: any other call passes, and is not counted.
+_CHANGES_ONLY = frozenset({"chat_not_found", "forbidden", "migrate", "thread_not_found", "bad_url", "refuse"})
 _NGINX_BAD_GATEWAY = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
     b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
@@ -103,7 +103,7 @@ class Fault:
             return False
         if self.chat_id is not None and call.parameters.get("chat_id") != str(self.chat_id):
             return False
-        if self.kind in _SENDS_ONLY and not call.sends_message and call.method != "getchat":
+        if self.kind in _CHANGES_ONLY and not (call.changes_chat or call.method == "getchat" or self.method):
             return False
         if self.kind == "thread_not_found":
             return call.parameters.get("message_thread_id", "0") != "0"

@@ -14,7 +14,8 @@ EVENTS_KEPT = 2000  # for readers that come back with Last-Event-ID
 
 @dataclass(frozen=True)
 class Event:
-    """One server-sent event: `message`, `mended`, `update`, `fault` or `cleared`."""
+    """One server-sent event: `message`, `edited`, `deleted`, `mended`, `update`, `callback_answer`, `fault` or
+    `cleared`."""
 
     id: int
     name: str
@@ -27,7 +28,9 @@ class Inbox:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._messages: list[dict[str, Any]] = []
+        self._telegram_messages: dict[int, dict[str, Any]] = {}
         self._updates: list[dict[str, Any]] = []
+        self._answers: list[dict[str, Any]] = []
         self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self._event_ids = itertools.count(1)
         self._message_ids = itertools.count(1)
@@ -48,6 +51,12 @@ class Inbox:
             return list(self._updates)
 
     @property
+    def callback_answers(self) -> list[dict[str, Any]]:
+        """What answerCallbackQuery said, oldest first."""
+        with self._changed:
+            return list(self._answers)
+
+    @property
     def last_event_id(self) -> int:
         with self._changed:
             return self._events[-1].id if self._events else 0
@@ -57,15 +66,45 @@ class Inbox:
         with self._changed:
             return next(self._message_ids)
 
-    def add_message(self, message: dict[str, Any], call: Hashable = None) -> None:
-        """call: the content of the call that sent it. `doubles` is the message that the same call sent before, if the
-        answer to that one was lost."""
+    def telegram_message(self, chat_id: int, message_id: int) -> dict[str, Any] | None:
+        """Telegram's Message object of a message in a chat, whoever wrote it; None where it is not, or no more."""
+        with self._changed:
+            found = self._telegram_messages.get(message_id)
+        return found if found and found["chat"]["id"] == chat_id else None
+
+    def add_message(self, entry: dict[str, Any], message: dict[str, Any], call: Hashable = None) -> None:
+        """entry: as the inbox lists it. message: Telegram's object. call: the content of the call that sent it.
+
+        `doubles` is the message that the same call sent before, if the answer to that one was lost.
+        """
         with self._changed:
             if (first := self._lost.pop(call, None)) is not None:
-                message["doubles"] = first
-            self._messages.append(message)
+                entry["doubles"] = first
+            self._messages.append(entry)
+            self._telegram_messages[message["message_id"]] = message
             self._counts["accepted"] += 1
-            self._tell("message", message)
+            self._tell("message", entry)
+
+    def edit_message(self, message: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Puts the edited Message object, and the entry that `change` makes of the old one, where the old ones were."""
+        with self._changed:
+            self._telegram_messages[message["message_id"]] = message
+            for place, entry in enumerate(self._messages):
+                if entry["message_id"] == message["message_id"]:
+                    self._messages[place] = change(entry)
+                    self._tell("edited", self._messages[place])
+
+    def delete_messages(self, message_ids: Collection[int]) -> None:
+        """Forgets messages, whoever wrote them."""
+        with self._changed:
+            for message_id in message_ids:
+                self._telegram_messages.pop(message_id, None)
+            gone = [entry for entry in self._messages if entry["message_id"] in message_ids]
+            gone += [entry["message"] for entry in self._updates if entry["message"]["message_id"] in message_ids]
+            self._messages = [entry for entry in self._messages if entry["message_id"] not in message_ids]
+            self._updates = [entry for entry in self._updates if entry["message"]["message_id"] not in message_ids]
+            for entry in gone:
+                self._tell("deleted", entry)
 
     def lose_answer(self, call: Hashable, message_id: int) -> None:
         """Notes that who made the call never learns of its message: the same call may come again."""
@@ -83,13 +122,19 @@ class Inbox:
     def add_update(self, update: dict[str, Any]) -> None:
         with self._changed:
             self._updates.append(update)
+            self._telegram_messages[update["message"]["message_id"]] = update["message"]
             self._tell("update", update)
 
-    def clear(self) -> None:
-        """Forgets messages and updates; the numbers go on."""
+    def add_callback_answer(self, answer: dict[str, Any]) -> None:
         with self._changed:
-            self._messages.clear()
-            self._updates.clear()
+            self._answers.append(answer)
+            self._tell("callback_answer", answer)
+
+    def clear(self) -> None:
+        """Forgets messages, updates and answers; the numbers go on."""
+        with self._changed:
+            for kept in (self._messages, self._telegram_messages, self._updates, self._answers):
+                kept.clear()
             self._tell("cleared", {})
 
     def tell(self, name: str, body: object) -> None:

@@ -27,12 +27,16 @@ class InboxDoor:
         faults: FaultSwitch,
         *,
         receive: Callable[[str, int | None], dict[str, Any]],
+        press: Callable[[int, str, int | None], dict[str, Any]],
+        make_forum: Callable[[int | None], None],
         http_door_url: str,
         status_source: Callable[[], Mapping[str, int]] | None,
     ) -> None:
         self._inbox = inbox
         self._faults = faults
         self._receive = receive
+        self._press_button = press
+        self._make_chat_forum = make_forum
         self._http_door_url = http_door_url
         self._status_source = status_source
         self._routes: dict[str, dict[str, Callable[[bytes], Answer]]] = {
@@ -40,6 +44,9 @@ class InboxDoor:
             "/inbox": {"GET": self._page},
             "/inbox/messages": {"GET": lambda _: json_answer(inbox.messages), "DELETE": self._clear},
             "/inbox/updates": {"GET": lambda _: json_answer(inbox.updates), "POST": self._write_to_bot},
+            "/inbox/press": {"POST": self._press},
+            "/inbox/answers": {"GET": lambda _: json_answer(inbox.callback_answers)},
+            "/inbox/forum": {"PUT": self._make_forum},
             "/inbox/fault": {"GET": lambda _: json_answer(faults.as_json()), "PUT": self._set_fault},
             "/inbox/stats": {"GET": lambda _: json_answer(inbox.stats)},
             "/inbox/events": {"GET": lambda _: Answer(200)},
@@ -94,13 +101,23 @@ class InboxDoor:
         text = written.get("text") if isinstance(written, dict) else None
         if not isinstance(text, str) or not text.strip():
             return _error(400, 'a JSON object is expected, such as {"text": "/start"}', field="text")
-        chat_id = written.get("chat_id")
-        if chat_id is not None and (not isinstance(chat_id, int) or isinstance(chat_id, bool)):
-            return _error(400, "must be a whole number", field="chat_id")
-        try:
-            return json_answer(self._receive(text, chat_id))
-        except ApiError as error:
-            return _error(400, error.description, field="chat_id")
+        return _in_chat(written, lambda chat_id: json_answer(self._receive(text, chat_id)))
+
+    def _press(self, body: bytes) -> Answer:
+        pressed = _json(body)
+        if not isinstance(pressed, dict) or not _is_whole(pressed.get("message_id")):
+            return _error(400, 'a JSON object is expected, such as {"message_id": 1, "data": "x"}', field="message_id")
+        message_id, data = pressed["message_id"], pressed.get("data")
+        if not isinstance(data, str):
+            return _error(400, "must be a string", field="data")
+        return _in_chat(pressed, lambda chat_id: json_answer(self._press_button(message_id, data, chat_id)))
+
+    def _make_forum(self, body: bytes) -> Answer:
+        def make_forum(chat_id: int | None) -> Answer:
+            self._make_chat_forum(chat_id)
+            return Answer(204)
+
+        return _in_chat(_json(body), make_forum)
 
     def _set_fault(self, body: bytes) -> Answer:
         try:
@@ -117,6 +134,21 @@ def _refusal(command: str, host: str, origin: str | None) -> Answer | None:
     if command != "GET" and origin is not None and origin != f"http://{host}":
         return _error(403, "another site may not change the inbox")
     return None
+
+
+def _in_chat(body: object, action: Callable[[int | None], Answer]) -> Answer:
+    """The answer of what is done in the chat that a body names with `chat_id`; None is the private one."""
+    chat_id = body.get("chat_id") if isinstance(body, dict) else None
+    if chat_id is not None and not _is_whole(chat_id):
+        return _error(400, "must be a whole number", field="chat_id")
+    try:
+        return action(chat_id)
+    except ApiError as error:
+        return _error(400, error.description, field="chat_id")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _json(body: bytes) -> Any:

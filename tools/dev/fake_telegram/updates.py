@@ -13,7 +13,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -77,6 +77,7 @@ class UpdateQueue:
         self._pending: deque[dict[str, Any]] = deque()
         self._next_id = 100_000_001
         self._webhook: Webhook | None = None
+        self._allowed: frozenset[str] = frozenset()  # kinds of updates; none: all
         self._last_error: tuple[int, str] | None = None
         self._poll = 0
         self._closed = True
@@ -94,18 +95,26 @@ class UpdateQueue:
             self._changed.notify_all()
 
     def add(self, kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
-        """Makes the next update, such as {"update_id": ..., "message": ...}."""
+        """Makes the next update, such as {"update_id": ..., "message": ...}. One of a kind that is not allowed goes to
+        nobody."""
         with self._changed:
             update = {"update_id": self._next_id, kind: dict(content)}
             self._next_id += 1
-            self._pending.append(update)
-            self._changed.notify_all()
+            if not self._allowed or kind in self._allowed:
+                self._pending.append(update)
+                self._changed.notify_all()
         return update
 
-    def set_webhook(self, webhook: Webhook | None, *, drop_pending: bool = False) -> str:
-        """Sets the webhook, or deletes it with None; what Telegram says about it."""
+    def set_webhook(
+        self, webhook: Webhook | None, *, drop_pending: bool = False, allowed: Collection[str] | None = None
+    ) -> str:
+        """Sets the webhook, or deletes it with None; what Telegram says about it.
+
+        allowed: the kinds of updates that are made from now on, none for all; None leaves it as it is.
+        """
         with self._changed:
-            same = webhook == self._webhook and not drop_pending
+            allows_others = self._allow(allowed)
+            same = webhook == self._webhook and not drop_pending and not allows_others
             self._webhook = webhook
             if drop_pending:
                 self._pending.clear()
@@ -125,17 +134,22 @@ class UpdateQueue:
             }
             if self._webhook:
                 info["max_connections"] = self._webhook.max_connections
+            if self._allowed:
+                info["allowed_updates"] = sorted(self._allowed)
             if self._last_error:
                 info["last_error_date"], info["last_error_message"] = self._last_error
             return info
 
-    def get(self, offset: int, limit: int, timeout: float) -> list[dict[str, Any]]:
+    def get(
+        self, offset: int, limit: int, timeout: float, allowed: Collection[str] | None = None
+    ) -> list[dict[str, Any]]:
         """The pending updates from `offset` on; those before it are forgotten. Waits up to `timeout` seconds for one.
 
-        Raises ApiError (409) while a webhook is set, or when another call takes over.
+        allowed: as for set_webhook. Raises ApiError (409) while a webhook is set, or when another call takes over.
         """
         with self._changed:
             self._refuse_beside_webhook()
+            self._allow(allowed)
             self._poll += 1
             poll = self._poll
             self._changed.notify_all()
@@ -151,6 +165,13 @@ class UpdateQueue:
                     "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
                 )
             return list(self._pending)[:limit]
+
+    def _allow(self, kinds: Collection[str] | None) -> bool:
+        """Whether that changes something."""
+        before = self._allowed
+        if kinds is not None:
+            self._allowed = frozenset(kinds)
+        return self._allowed != before
 
     def _refuse_beside_webhook(self) -> None:
         if self._webhook:

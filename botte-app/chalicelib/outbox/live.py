@@ -1,0 +1,123 @@
+"""What the row of a live message holds: what is wanted in its chat, and what is shown there. Pure.
+
+Who accepts a message changes what is wanted, and with it the row's ``Version``; who holds the lease changes what is
+shown. So the two never write over each other, and words that come while others are sent are shown after them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..contract.message import Message
+from ..telegram.live import Shown, ShownPart
+
+MAX_ESCALATIONS = 3
+
+
+class Signed(NamedTuple):
+    """Who pressed a button, and a time that goes with it, in epoch seconds."""
+
+    who: str
+    ts: float
+
+
+class Wanted(NamedTuple):
+    """What the chat is to show of a live message, beside the words of the last one.
+
+    words: a digest of them. times: how often they came in a row. anew: the version with which it was to be sent anew.
+    incident: the version since which acknowledgement is asked for. acknowledged: by whom, and when. snoozed: by whom,
+    and until when. update: the last of Telegram's updates that changed this.
+    """
+
+    words: str
+    times: int = 1
+    anew: int = 0
+    incident: int = 0
+    acknowledged: Signed | None = None
+    snoozed: Signed | None = None
+    update: int = 0
+
+    def followed_by(self, message: Message, version: int) -> Wanted:
+        """What is wanted once a message came, with which the row has this version."""
+        first = Wanted.of(message, version)
+        if not message.renotify and first.words == self.words:
+            first = first._replace(times=self.times + 1)
+        if message.ack and self.incident:
+            first = first._replace(incident=self.incident, acknowledged=self.acknowledged, snoozed=self.snoozed)
+        return first._replace(anew=first.anew or self.anew, update=self.update)
+
+    @classmethod
+    def of(cls, message: Message, version: int) -> Wanted:
+        """What is wanted with the first message of a key."""
+        digest = hashlib.sha256(json.dumps([message.text, message.photo, message.document]).encode()).hexdigest()
+        return cls(digest[:32], anew=version if message.renotify else 0, incident=version if message.ack else 0)
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> Wanted:
+        """Raises LookupError, TypeError or ValueError where it is none."""
+        signed = {name: Signed(str(kept[name][0]), float(kept[name][1])) for name in _SIGNED if kept.get(name)}
+        return cls(str(kept["words"]), **{name: int(kept.get(name, 0)) for name in _NUMBERS}, **signed)  # type: ignore[arg-type]
+
+
+_SIGNED = ("acknowledged", "snoozed")
+_NUMBERS = ("times", "anew", "incident", "update")
+
+
+class Showing(NamedTuple):
+    """What the chat shows of a live message.
+
+    version: the last one that was shown whole. ts: when. incident: as in Wanted, of that version. rung_ts: when it last
+    came with a sound. escalations: how often it was sent again, as nobody acknowledged it.
+    """
+
+    shown: Shown = Shown()
+    version: int = 0
+    ts: float = 0.0
+    incident: int = 0
+    rung_ts: float = 0.0
+    escalations: int = 0
+
+    def followed_by(self, shown: Shown, wanted: Wanted, version: int, now: float, *, is_escalation: bool) -> Showing:
+        """What is shown once a version is shown whole, at a time (epoch seconds)."""
+        is_same = wanted.incident == self.incident
+        has_rung = is_escalation or not self.shown.parts or shown.anew != self.shown.anew or not is_same
+        return Showing(
+            shown,
+            version,
+            now,
+            wanted.incident,
+            now if has_rung else self.rung_ts,
+            (self.escalations if is_same else 0) + is_escalation,
+        )
+
+    def escalation_ts(self, message: Message, wanted: Wanted) -> float | None:
+        """When it is to be sent again, unless somebody acknowledges it; None if it is not."""
+        is_open = message.escalate_after is not None and wanted.incident == self.incident and not wanted.acknowledged
+        if message.escalate_after is None or not is_open or self.escalations >= MAX_ESCALATIONS:
+            return None
+        return max(self.rung_ts + message.escalate_after, wanted.snoozed.ts if wanted.snoozed else 0.0)
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> Showing:
+        """Raises LookupError, TypeError or ValueError where it is none."""
+        parts, stale, anew = kept["shown"]
+        shown = Shown(
+            tuple(ShownPart(int(id), str(shape), str(digest)) for id, shape, digest in parts),
+            tuple(map(int, stale)),
+            int(anew),
+        )
+        return cls(
+            shown,
+            int(kept["version"]),
+            float(kept["ts"]),
+            int(kept["incident"]),
+            float(kept["rung_ts"]),
+            int(kept["escalations"]),
+        )
+
+
+def to_json(value: Wanted | Showing) -> str:
+    return json.dumps(value._asdict(), ensure_ascii=False)

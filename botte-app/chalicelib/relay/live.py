@@ -1,0 +1,170 @@
+"""Live messages: how a message joins the one of its key, and how that one is claimed to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from ..contract.message import Message
+from ..contract.reading import Reading
+from ..errors import TableUnavailable
+from ..outbox import states
+from ..outbox.live import MAX_ESCALATIONS, Showing, Signed, Wanted
+from ..outbox.row import Key, Row
+from ..outbox.states import Change, Content, Lease
+from ..outbox.table import NotApplied, Outbox
+from ..telegram.delivery import Progress
+from ..telegram.live import LiveDelivery
+from .notes import Notes
+from .outcome import Claim, Joined
+
+EDIT_SECONDS = 2.0  # between two edits of one message
+SNOOZE_SECONDS = 3600.0
+MAX_TRIES = 50  # to change a row that others change at the same time
+
+
+class Live:
+    """The live messages in ``outbox``. clock: epoch seconds."""
+
+    def __init__(self, outbox: Outbox, notes: Notes, *, clock: Callable[[], float]) -> None:
+        self._outbox = outbox
+        self._notes = notes
+        self._clock = clock
+
+    def join(self, claim: Claim) -> Joined:
+        """Has a claimed message join the live one of its key. Raises TableUnavailable where it perhaps did not."""
+        message, now = claim.message, self._clock()
+        key = Key.of_live(message.chat, str(message.collapse_key))
+        shown = replace(message, id=None, deliver_at=None)
+        content = Content.of(shown, now, mended=claim.delivery.progress.mended)._replace(turn=claim.row.turn_ts)
+        joined = self._change(key, lambda seen, version: _joining(seen, content, message, version))
+        self._notes.make(claim.key, states.join(claim.lease, key, joined.version, now=now))
+        return joined
+
+    def claim(self, row: Row, lease: Lease, reading: Reading, note: Callable[[Progress], None]) -> Claim:
+        """The claim of a live message's row."""
+        return LiveClaim(row, lease, reading, note, self._clock())
+
+    def acknowledge(self, digest: str, who: str, update_id: int) -> Joined | None:
+        """Has a live message show who acknowledged it, once. None if there is none to acknowledge.
+
+        Raises TableUnavailable.
+        """
+        signed = Signed(who, self._clock())
+        return self._press(
+            digest, update_id, lambda wanted: wanted._replace(acknowledged=wanted.acknowledged or signed)
+        )
+
+    def snooze(self, digest: str, who: str, update_id: int) -> Joined | None:
+        """Has a live message come with no sound for an hour. Else as ``acknowledge``."""
+        signed = Signed(who, self._clock() + SNOOZE_SECONDS)
+        return self._press(digest, update_id, lambda wanted: wanted._replace(snoozed=signed))
+
+    def _press(self, digest: str, update_id: int, press: Callable[[Wanted], Wanted]) -> Joined | None:
+        key, due = Key.of_digest(digest), self._clock()
+        row = self._outbox.get(key)
+        if row is None or row.status is None or not row.wanted.incident:
+            return None
+
+        def change(seen: Row | None, version: int) -> Change | None:
+            if seen is None or seen.wanted.update >= update_id or seen.wanted.acknowledged:
+                return None
+            return states.press(seen, press(seen.wanted)._replace(update=update_id), version, due=due)
+
+        return self._change(key, change, row)
+
+    def _change(self, key: Key, make: Callable[[Row | None, int], Change | None], seen: Row | None = None) -> Joined:
+        """Changes a row from what it was when it was seen last; ``make`` gives no change where it stays as it is."""
+        for _ in range(MAX_TRIES):
+            version = max(int(self._clock() * 1000), (seen.version if seen else 0) + 1)  # also after the row was gone
+            change = make(seen, version)
+            if change is None:
+                return Joined(seen or Row({}), 0)
+            try:
+                return Joined(self._outbox.apply(key, change), version)
+            except NotApplied as known:
+                seen = known.row
+        raise TableUnavailable("too many messages with one collapse_key came at once")
+
+
+def _joining(seen: Row | None, content: Content, message: Message, version: int) -> Change | None:
+    """How a message joins a live one; None if it came before what is there, which has superseded it."""
+    if seen is None:
+        return states.name_live(content, Wanted.of(message, version), version, due=content.turn)
+    wanted, turn = seen.wanted.followed_by(message, version), max(content.turn, seen.turn_ts)
+    if content.turn < turn and wanted.times == 1:
+        return None
+    due = turn if wanted.anew == version else max(turn, seen.showing.ts + EDIT_SECONDS)
+    return states.take_over(seen, content._replace(turn=turn), wanted, version, due=due)
+
+
+class LiveClaim(Claim):
+    """A live message's row that is ours to show, as it was when it was claimed, at a time (epoch seconds)."""
+
+    delivery: LiveDelivery
+
+    def __init__(self, row: Row, lease: Lease, reading: Reading, note: Callable[[Progress], None], now: float) -> None:
+        message, wanted, showing = reading.message, row.wanted, row.showing
+        rings = showing.escalation_ts(message, wanted)
+        self._is_escalation = bool(showing.shown.parts) and rings is not None and rings <= now
+        self._wanted = wanted
+        if self._is_escalation:
+            message = replace(message, disable_notification=None)
+        elif wanted.snoozed and now < wanted.snoozed.ts:
+            message = replace(message, disable_notification=True, renotify=None, urgent=None)
+        delivery = LiveDelivery(
+            message,
+            row.progress._replace(mended=reading.mended),
+            showing.shown,
+            anew=showing.shown.anew + 1 if self._is_escalation else wanted.anew,
+            below="\n".join(_lines(wanted, row.turn_ts, showing.escalations + self._is_escalation)),
+            note=note,
+        )
+        super().__init__(row.key, row, lease, delivery)
+
+    def noted(self, until: float) -> Change:
+        return states.part_shown(Lease(self.lease.id, until), self.delivery.progress, self._showing)
+
+    def sent(self, now: float) -> Sequence[Change]:
+        progress, version = self.delivery.progress, self.row.version
+        showing = self.row.showing.followed_by(
+            self.delivery.shown, self._wanted, version, now, is_escalation=self._is_escalation
+        )
+        due = showing.escalation_ts(self.message, self._wanted)
+        return [
+            states.shown(self.lease, version, progress, showing, now=now, due=due),
+            states.not_shown(self.lease, progress, showing, due=now + EDIT_SECONDS),  # other words came meanwhile
+        ]
+
+    def failed(self, now: float, reason: str) -> Sequence[Change]:
+        progress, showing = self.delivery.progress, self._showing
+        return [
+            states.not_to_be_shown(self.lease, self.row.version, progress, showing, now=now, error=reason),
+            states.not_shown(self.lease, progress, showing, due=now, error=reason),
+        ]
+
+    def put_back(self, due: float | None, *, is_failure: bool, failing_since: float | None) -> Sequence[Change]:
+        trouble = self._trouble(is_failure, failing_since)
+        back = due or self.row.turn_ts
+        return [states.not_shown(self.lease, self.delivery.progress, self._showing, due=back, **trouble)]
+
+    @property
+    def _showing(self) -> Showing:
+        return self.row.showing._replace(shown=self.delivery.shown)
+
+
+def _lines(wanted: Wanted, last_ts: float, escalations: int) -> list[str]:
+    """What stands below the words of a live message."""
+    lines = [f"×{wanted.times}, last at {_clock(last_ts)}"] if wanted.times > 1 else []
+    if wanted.acknowledged:
+        lines.append(f"✅ {wanted.acknowledged.who}, {_clock(wanted.acknowledged.ts)}")
+    elif wanted.snoozed:
+        lines.append(f"💤 {wanted.snoozed.who}, until {_clock(wanted.snoozed.ts)}")
+    elif escalations:
+        lines.append(f"🔔 not acknowledged, {escalations} of {MAX_ESCALATIONS}")
+    return lines
+
+
+def _clock(ts: float) -> str:
+    return datetime.fromtimestamp(ts, timezone.utc).strftime("%H:%M UTC")

@@ -1,0 +1,139 @@
+"""A live message on its way: the chat is edited until it shows what is wanted.
+
+It goes by what is there, and not by what was done: each part that differs is edited, sent or deleted. So a delivery
+that broke off goes on in another process, and an edit whose answer was lost is made once more and doubles nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from ..contract.message import Message
+from ..errors import MessageGone, NotModified, Refused
+from .bot_api import Sender
+from .delivery import Delivery, Progress, read_message_id
+from .rendering import Part
+
+_DIGEST_CHARACTERS = 16
+# What an edit takes of the fields of a part; the others are of the message as it was sent.
+_EDITED = ("text", "caption", "parse_mode", "link_preview_options", "reply_markup")
+
+
+class ShownPart(NamedTuple):
+    """A message in the chat. shape: what no edit changes, such as its photo. digest: of its words and buttons."""
+
+    message_id: int
+    shape: str
+    digest: str
+
+
+class Shown(NamedTuple):
+    """What the chat has of a live message.
+
+    stale: the ids of those that are still to be deleted. anew: the version with which it was last sent anew.
+    """
+
+    parts: tuple[ShownPart, ...] = ()
+    stale: tuple[int, ...] = ()
+    anew: int = 0
+
+
+class LiveDelivery(Delivery):
+    """Shows a live message; ``shown`` tells what the chat has of it, also after an error.
+
+    anew: the version with which it is to be sent anew, as a reply to the old one. below: a text to stand below the
+    words. note: called after each part but the last, before the next one.
+    """
+
+    def __init__(
+        self,
+        message: Message,
+        progress: Progress,
+        shown: Shown,
+        *,
+        anew: int = 0,
+        below: str = "",
+        note: Callable[[Progress], None] | None = None,
+    ) -> None:
+        super().__init__(message, progress, note=note)
+        self.shown = shown
+        self._anew = anew
+        self._below = below
+
+    def run(self, sender: Sender, chat_id: int) -> None:
+        """Shows what is not shown yet. Raises Refused or Unavailable."""
+        number, parts = 0, self._parts()
+        while number < len(parts):
+            if number and self._note:
+                self._note(self.progress)
+            try:
+                self._show(sender, chat_id, number, parts[number])
+            except MessageGone:
+                self._leave(0)
+                number = 0
+            except Refused as refusal:
+                if not self._mend(refusal, number):
+                    raise
+                parts = self._parts()
+            else:
+                number += 1
+        self._leave(len(parts))
+        while self.shown.stale:
+            with suppress(Refused):  # it is gone, or too old to be deleted
+                fields = {"chat_id": self.migrated_to or chat_id, "message_id": self.shown.stale[0]}
+                sender.call("deleteMessage", fields)
+            self.shown = self.shown._replace(stale=self.shown.stale[1:])
+
+    def _show(self, sender: Sender, chat_id: int, number: int, part: Part) -> None:
+        """Has the chat show a part. Raises MessageGone where all parts are to be sent once more."""
+        fields, parts = self._fields(part, chat_id), self.shown.parts
+        shape, digest = _shape(part), _digest({name: fields[name] for name in _EDITED if name in fields})
+        is_renewed = self.shown.anew < self._anew
+        if number == len(parts) or is_renewed:
+            if is_renewed and parts:
+                fields["reply_parameters"] = {"message_id": parts[0].message_id, "allow_sending_without_reply": True}
+            answer = sender.call(part.method, fields, part.file)
+            sent = ShownPart(read_message_id(answer), shape, digest)
+            shown = (sent,) if is_renewed else (*parts, sent)
+            self.shown = self.shown._replace(parts=shown, anew=max(self.shown.anew, self._anew))
+        elif parts[number].shape != shape:
+            raise MessageGone("a message of another kind takes its place")
+        elif parts[number].digest == digest:
+            answer = None
+        else:
+            answer = self._edit(sender, parts[number].message_id, part, fields)
+            edited = parts[number]._replace(digest=digest)
+            self.shown = self.shown._replace(parts=(*parts[:number], edited, *parts[number + 1 :]))
+        self.progress = self.progress._replace(
+            message_ids=tuple(part.message_id for part in self.shown.parts),
+            answer=answer if number == 0 and isinstance(answer, dict) else self.progress.answer,
+        )
+
+    def _edit(self, sender: Sender, message_id: int, part: Part, fields: dict[str, object]) -> Any:
+        method = "editMessageText" if part.method == "sendMessage" else "editMessageCaption"
+        kept = {name: fields[name] for name in ("chat_id", *_EDITED) if name in fields}
+        try:
+            return sender.call(method, {**kept, "message_id": message_id})
+        except NotModified:
+            return None
+
+    def _leave(self, count: int) -> None:
+        """Has all parts after so many be deleted, once the others are shown."""
+        parts = self.shown.parts
+        stale = tuple(part.message_id for part in parts[count:])
+        self.shown = self.shown._replace(parts=parts[:count], stale=(*self.shown.stale, *stale))
+        self.progress = self.progress._replace(message_ids=tuple(part.message_id for part in self.shown.parts))
+
+
+def _shape(part: Part) -> str:
+    """What no edit changes: a text, which photo or document, or which file."""
+    media = part.fields.get("photo") or part.fields.get("document") or (part.file and part.file[1].hex())
+    return part.method if media is None else f"{part.method} {_digest(media)}"
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:_DIGEST_CHARACTERS]
