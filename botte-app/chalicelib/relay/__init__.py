@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ..outbox.table import Outbox
 from ..settings import Parameters
@@ -28,8 +29,11 @@ from .ksuid import ksuid
 from .live import Live
 from .notes import Notes
 from .outcome import Accepted, Delivered
-from .parkings import Parkings
+from .parkings import Parkings, notice_buttons
 from .redelivery import Redelivery
+
+if TYPE_CHECKING:
+    from .presses import Press
 
 __all__ = ["Accepted", "Delivered", "Entry", "Relay"]
 
@@ -37,8 +41,8 @@ __all__ = ["Accepted", "Delivered", "Entry", "Relay"]
 class Relay:
     """Sends messages through ``sender``, and keeps in ``outbox`` those that cannot be sent now.
 
-    accept, park, status: while a sender waits. take: for queues. redeliver: for the schedule. Each ``deadline`` is a
-    time of ``clock`` (epoch seconds): nothing is begun that could not be finished by then. random: gives so many
+    accept, park, status, press: while somebody waits. take: for queues. redeliver: for the schedule. Each ``deadline``
+    is a time of ``clock`` (epoch seconds): nothing is begun that could not be finished by then. random: gives so many
     random bytes. stage: its name, for who is told of parked messages.
     """
 
@@ -59,8 +63,8 @@ class Relay:
         courier = Courier(sender, outbox, chats, clock=clock, sleep=sleep)
         notes = Notes(outbox, clock=clock, sleep=sleep)
         groups = Groups(outbox, clock=clock, random=random)
-        live = Live(outbox, notes, clock=clock)
-        attempts = Attempts(courier, outbox, notes, groups, live, clock=clock, random=random)
+        live, buttons = Live(outbox, notes, clock=clock), partial(notice_buttons, parameters)
+        attempts = Attempts(courier, outbox, notes, groups, live, buttons=buttons, clock=clock, random=random)
         display = Display(courier, attempts, outbox, clock=clock, sleep=sleep)
         parkings = Parkings(attempts, notes, outbox, stage=stage, clock=clock)
         acceptance = Acceptance(courier, attempts, display, notes, chats, outbox, clock=clock)
@@ -73,6 +77,13 @@ class Relay:
         self.status = partial(find_status, outbox)
         self.take = intake.take
         self.redeliver = redelivery.redeliver
+        self._of_presses = courier, chats, outbox, parameters
+
+    def press(self, press: Press, *, deadline: float) -> None:
+        """Does what a button says that somebody pressed. Raises ParametersUnavailable."""
+        from .presses import Presses  # it stays out of the cold start
+
+        Presses(*self._of_presses, {}, clock=self._clock).press(press, deadline=deadline)
 
     def new_id(self) -> str:
         """An id for a message that came without one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..contract.message import InvalidMessage, Message
 from ..contract.reading import Reading
@@ -19,6 +20,9 @@ from .live import Live
 from .notes import Notes
 from .outcome import Claim, Delivered, Joined, Parked, log_outcome
 
+if TYPE_CHECKING:
+    from ..telegram.buttons import Rows
+
 LEASE_SECONDS = 120.0  # longer than any function may run
 MAX_MEDIA_ANSWERS_LOST = 2  # then a photo or document goes as a link: Telegram may take too long to fetch it
 
@@ -28,7 +32,7 @@ _log = logging.getLogger("botte.relay")
 class Attempts:
     """Sends claimed rows of ``outbox`` through ``courier``, and notes how each attempt went.
 
-    clock: epoch seconds. random: gives so many random bytes.
+    buttons: those below the message of a row. clock: epoch seconds. random: gives so many random bytes.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class Attempts:
         groups: Groups,
         live: Live,
         *,
+        buttons: Callable[[Row], Rows],
         clock: Callable[[], float],
         random: Callable[[int], bytes],
     ) -> None:
@@ -47,6 +52,7 @@ class Attempts:
         self._notes = notes
         self._groups = groups
         self._live = live
+        self._buttons = buttons
         self._clock = clock
         self._random = random
 
@@ -172,7 +178,8 @@ class Attempts:
             claim = self._live.claim(row, lease, reading, note)
         else:
             progress = row.progress._replace(mended=reading.mended)
-            claim = Claim(row.key, row, lease, Delivery(reading.message, progress, note=note))
+            delivery = Delivery(reading.message, progress, note=note, buttons=self._buttons(row))
+            claim = Claim(row.key, row, lease, delivery)
         return claim
 
     def _lease(self) -> Lease:
