@@ -24,6 +24,11 @@ class Command(NamedTuple):
     arguments: str
     does: str
 
+    @property
+    def description(self) -> str:
+        """What Telegram shows beside the name."""
+        return f"{self.arguments} {self.does}".strip()
+
 
 COMMANDS = {
     "failed": Command("", "lists what was parked, and why"),
@@ -149,7 +154,7 @@ def one_line(text: str, most: int) -> str:
 
 
 def _help() -> str:
-    lines = [f"/{name} {of.arguments} {of.does}".replace("  ", " ") for name, of in COMMANDS.items()]
+    lines = [f"/{name} {of.description}" for name, of in COMMANDS.items()]
     return "\n".join(["Botte brings you messages from your own AWS account.", "", *lines])
 
 
