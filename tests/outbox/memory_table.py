@@ -61,8 +61,14 @@ class MemoryTable:
                 return
             last = page[-1]
 
+    def heartbeats(self) -> Iterator[Row]:
+        return self._rows(Key.of_heartbeat("").partition)
+
     def lanes(self) -> Iterator[Row]:
-        return iter([Row(item) for key, item in self.items.items() if key.partition == Key.of_lane("").partition])
+        return self._rows(Key.of_lane("").partition)
+
+    def _rows(self, partition: str) -> Iterator[Row]:
+        return iter([Row(item) for key, item in self.items.items() if key.partition == partition])
 
     def chats(self) -> Iterator[str]:
         return iter([chat for chat, lane in self._due.items() if lane])
@@ -127,4 +133,4 @@ def _holds(check: Check, item: Item) -> bool:
         return False
     if check.operator == "<=":
         return float(value) <= float(check.value)  # type: ignore[arg-type]
-    return bool(value == check.value)
+    return bool(float(value) == check.value if isinstance(check.value, (int, float)) else value == check.value)
