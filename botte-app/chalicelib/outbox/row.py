@@ -71,6 +71,11 @@ class Key(NamedTuple):
         return cls(_PARKINGS, f"notice {first}-{last}")
 
     @classmethod
+    def of_topic(cls, chat_id: int, sender_app: str) -> Key:
+        """The row that remembers the topic of a sender. By the chat's id, as another chat has other topics."""
+        return cls(f"TOPICS#{chat_id}", sender_app)
+
+    @classmethod
     def of_live(cls, chat: str, collapse_key: str) -> Key:
         """The row of a live message."""
         digest = hashlib.sha256(f"{chat}\0{collapse_key}".encode()).digest()[:_DIGEST_BYTES]
@@ -208,6 +213,11 @@ class Row(NamedTuple):
     def told(self) -> int:
         """Of the same: of how many of them the owner was told."""
         return self._count("Told")
+
+    @property
+    def thread_id(self) -> int | None:
+        """Of a topic's row: the ``message_thread_id``."""
+        return self._count("ThreadId") or None
 
     @property
     def version(self) -> int:

@@ -116,6 +116,8 @@ SOURCES: Mapping[str, tuple[Check, ...]] = {
     "due": (Check("DueTs", "<=", ":now"),),
     "not taken since": (Check("DueTs", "<=", ":taken_until"),),
     "none parked since": (Check("Parked", "<=", ":parked"),),
+    "no topic": (Check("ThreadId", "is absent"),),
+    "topic that is gone": (Check("ThreadId", "=", ":gone_thread"),),
 }
 _NEW = ("none", "done, expired", "id of a message that is gone")
 _OURS = ("SENDING, our lease",)
@@ -198,6 +200,7 @@ EVENTS: Mapping[str, Event] = {
     "count is taken": Event(("due",), "", ("DueTs",)),
     "count is told": Event(("not taken since",), "", ("Told", "DueTs"), (), ("LastError",)),
     "count rests": Event(("none parked since",), "", (), (), ("Chat", "DueTs")),
+    "topic is made": Event(("no topic", "topic that is gone"), "", ("ThreadId",)),
 }
 
 
@@ -456,6 +459,11 @@ def note_told(parked: int, *, taken_until: float, due: float) -> Change:
 def close_parkings(parked: int) -> Change:
     """Takes the count out of the index, unless it grew since."""
     return _change("count rests", {}, parked=parked)
+
+
+def make_topic(thread_id: int, *, gone: int | None) -> Change:
+    """Remembers the topic of a sender. gone: the one that was remembered, and is not there any more."""
+    return _change("topic is made", {"ThreadId": thread_id}, gone_thread=gone)
 
 
 def _change(
