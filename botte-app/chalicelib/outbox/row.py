@@ -7,14 +7,16 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .. import senders
 from ..contract.message import MAX_MESSAGE_BYTES, InvalidMessage, Message, parse_json
 from ..contract.reading import Reading
 from ..contract.task import GROUP_PREFIX
 from ..telegram.delivery import Progress
-from .live import Showing, Wanted
+
+if TYPE_CHECKING:
+    from .live import Showing, Wanted
 
 DAY = 86_400
 KEPT_SENT = 14 * DAY
@@ -227,11 +229,15 @@ class Row(NamedTuple):
     @property
     def wanted(self) -> Wanted:
         """What the chat is to show of a live message."""
+        from .live import Wanted  # most rows are of others: it stays out of the cold start
+
         return self._kept("Wanted", Wanted.read) or Wanted("")
 
     @property
     def showing(self) -> Showing:
         """What the chat shows of a live message."""
+        from .live import Showing
+
         return self._kept("Shown", Showing.read) or Showing()
 
     def as_of(self, version: int) -> Row:

@@ -25,12 +25,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..contract.message import InvalidMessage, Message
 from ..errors import redact
 from ..telegram.delivery import NO_PROGRESS, Progress
-from .live import Showing, Wanted, to_json
 from .row import (
     KEPT_FAILED,
     KEPT_RESERVED,
@@ -41,6 +40,9 @@ from .row import (
     Key,
     Row,
 )
+
+if TYPE_CHECKING:
+    from .live import Showing, Wanted
 
 # All that a message's row may hold beside its key.
 ATTRIBUTES = (
@@ -382,7 +384,7 @@ def part_shown(lease: Lease, progress: Progress, showing: Showing) -> Change:
 
 def shown(lease: Lease, version: int, progress: Progress, showing: Showing, *, now: float, due: float | None) -> Change:
     """Notes that a version of a live message is shown. due: when it is to be sent again; None if it is not."""
-    values = {**_progress(progress), "Shown": to_json(showing), "DueTs": due}
+    values = {**_progress(progress), "Shown": _json(showing), "DueTs": due}
     if due is not None:
         return _change("shown, and rings", values, lease=lease.id, version=version)
     del values["DueTs"]
@@ -410,7 +412,7 @@ def not_to_be_shown(
     lease: Lease, version: int, progress: Progress, showing: Showing, *, now: float, error: str
 ) -> Change:
     """Notes that a version of a live message will not be shown, with the reason."""
-    ends = {"Shown": to_json(showing), "LastError": _reason(error), "ExpirationTs": int(now) + KEPT_FAILED}
+    ends = {"Shown": _json(showing), "LastError": _reason(error), "ExpirationTs": int(now) + KEPT_FAILED}
     return _change("not to be shown", {**_progress(progress), **ends}, lease=lease.id, version=version)
 
 
@@ -526,13 +528,17 @@ def _progress(progress: Progress) -> dict[str, object]:
 
 
 def _wanted(wanted: Wanted, version: int) -> dict[str, object]:
-    return {"Version": version, "Wanted": to_json(wanted)}
+    return {"Version": version, "Wanted": _json(wanted)}
 
 
 def _there(progress: Progress, showing: Showing) -> dict[str, object]:
     """What is in the chat, whatever is wanted there by now."""
     kept = {name: value for name, value in _progress(progress).items() if name in _THERE}
-    return {**kept, "Shown": to_json(showing)}
+    return {**kept, "Shown": _json(showing)}
+
+
+def _json(kept: Wanted | Showing) -> str:
+    return json.dumps(kept._asdict(), ensure_ascii=False)
 
 
 def _of(event: str, values: Mapping[str, object]) -> dict[str, object]:

@@ -20,12 +20,10 @@ from .answers import find_status
 from .attempt import Attempts
 from .chats import Chats
 from .courier import Courier
-from .display import Display
 from .entry import Entry
 from .groups import Groups
 from .intake import Intake
 from .ksuid import ksuid
-from .live import Live
 from .notes import Notes
 from .outcome import Accepted, Delivered
 from .parkings import Parkings
@@ -59,12 +57,10 @@ class Relay:
         courier = Courier(sender, outbox, chats, clock=clock, sleep=sleep)
         notes = Notes(outbox, clock=clock, sleep=sleep)
         groups = Groups(outbox, clock=clock, random=random)
-        live = Live(outbox, notes, clock=clock)
-        attempts = Attempts(courier, outbox, notes, groups, live, clock=clock, random=random)
-        display = Display(courier, attempts, outbox, clock=clock, sleep=sleep)
+        attempts = Attempts(courier, outbox, notes, groups, parameters, clock=clock, sleep=sleep, random=random)
         parkings = Parkings(attempts, notes, outbox, stage=stage, clock=clock)
-        acceptance = Acceptance(courier, attempts, display, notes, chats, outbox, clock=clock)
-        intake = Intake(attempts, display, groups, notes, chats, outbox, clock=clock)
+        acceptance = Acceptance(courier, attempts, notes, chats, outbox, clock=clock)
+        intake = Intake(attempts, groups, notes, chats, outbox, clock=clock)
         redelivery = Redelivery(
             courier, attempts, groups, notes, parkings, chats, outbox, clock=clock, sleep=sleep, random=random
         )

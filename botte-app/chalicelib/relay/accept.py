@@ -25,7 +25,6 @@ from .answers import answer_known
 from .attempt import Attempts
 from .chats import Chats
 from .courier import Courier
-from .display import Display
 from .notes import Notes
 from .outcome import Accepted, Claim, Delivered, Joined, Parked, log_outcome
 
@@ -37,7 +36,6 @@ class Acceptance:
         self,
         courier: Courier,
         attempts: Attempts,
-        display: Display,
         notes: Notes,
         chats: Chats,
         outbox: Outbox,
@@ -46,7 +44,6 @@ class Acceptance:
     ) -> None:
         self._courier = courier
         self._attempts = attempts
-        self._display = display
         self._notes = notes
         self._chats = chats
         self._outbox = outbox
@@ -126,14 +123,11 @@ class Acceptance:
             if message.collapse_key is not None:  # nobody can tell what the key names
                 content = content._replace(mended=(*content.mended, "collapse_key"))
             return self._send_directly(key, content, message, deadline)
-        outcome = self._attempts.send(claim, deadline)
-        try:
-            if isinstance(outcome, Joined):
-                return self._display.show(outcome, key.sort, deadline)
-            if outcome is None:
-                self._attempts.put_back(claim)
-        finally:
-            self._notes.catch_up(deadline)
+        sent = self._attempts.send(claim, deadline)
+        outcome = self._attempts.show(sent, key.sort, deadline) if isinstance(sent, Joined) else sent
+        if outcome is None:
+            self._attempts.put_back(claim)
+        self._notes.catch_up(deadline)
         if isinstance(outcome, Parked):
             raise Refused(outcome.reason)
         return outcome or Accepted(key.sort)

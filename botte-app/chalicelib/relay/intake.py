@@ -15,7 +15,6 @@ from ..outbox.states import Content
 from ..outbox.table import NotApplied, Outbox
 from .attempt import Attempts
 from .chats import Chats
-from .display import PATIENCE_SECONDS, Display
 from .entry import Entry
 from .groups import Groups
 from .notes import Notes
@@ -34,7 +33,6 @@ class Intake:
     def __init__(
         self,
         attempts: Attempts,
-        display: Display,
         groups: Groups,
         notes: Notes,
         chats: Chats,
@@ -43,7 +41,6 @@ class Intake:
         clock: Callable[[], float],
     ) -> None:
         self._attempts = attempts
-        self._display = display
         self._joined: dict[Key, Joined] = {}  # live messages that this batch has changed, and not shown
         self._groups = groups
         self._notes = notes
@@ -128,11 +125,10 @@ class Intake:
 
     def _show(self, deadline: float, *keys: Key) -> None:
         """Shows the live messages that are due; at the end of a batch also those whose last edit is too young."""
-        ends = self._clock() + (0.0 if keys else PATIENCE_SECONDS)
+        ends = self._clock() + (0.0 if keys else MAX_CHAT_SECONDS)
         for key in keys or tuple(self._joined):
             joined = self._joined.pop(key)
-            with suppress(Refused):  # it is parked
-                self._display.show(joined, joined.row.key.sort, deadline, patience=max(0.0, ends - self._clock()))
+            self._attempts.show(joined, key.sort, deadline, patience=max(0.0, ends - self._clock()))
 
     def _check_chat(self, message: Message) -> None:
         """Raises Refused for a chat that is not configured. When nobody can tell, it is looked up at the send."""
