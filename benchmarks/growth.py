@@ -121,8 +121,8 @@ def measure(pending: int, lanes: int) -> dict[str, float]:
     clock, table = Clock(), MemoryTable()
     names = ["default", *(f"chat{number}" for number in range(1, lanes))]
     chats = json.dumps({name: number + 1 for number, name in enumerate(names)})
-    values = {"telegram-bot-token": "1:a", "telegram-chats": chats}
-    parameters = Parameters("/p", lambda asked: {name: values[name[3:]] for name in asked}, clock=clock)
+    values = {"/p/telegram-bot-token": "1:a", "/p/telegram-chats": chats}
+    parameters = Parameters("/p", lambda _: values, clock=clock)
     counting, telegram = CountingTable(table, clock), Telegram(clock)
     outbox = Outbox(counting, clock=clock, sleep=clock.sleep)
     relay = Relay(telegram, outbox, parameters, clock=clock, sleep=clock.sleep)

@@ -75,7 +75,7 @@ class Door:
         self._telegram = telegram
         values = {f"/p/{name}": value for name, _, value in PARAMETERS}
         clock, memory = Clock(), MemoryTable()
-        parameters = Parameters("/p", lambda names: {name: values[name] for name in names}, clock=clock)
+        parameters = Parameters("/p", lambda _: values, clock=clock)
         outbox = Outbox(memory, clock=clock, sleep=clock.sleep)
         sender = Telegram(telegram.url, parameters.bot_token)
         relay = Relay(sender, outbox, parameters, clock=clock, sleep=clock.sleep)

@@ -73,7 +73,8 @@ def test_the_reference_has_every_variable_that_a_stage_reads() -> None:
 
 
 def test_the_reference_has_every_parameter() -> None:
-    names = [settings.BOT_TOKEN, settings.CHATS, settings.HTTP_API_TOKEN, settings.HOOK_TOKENS, settings.WEBHOOK_SECRET]
+    names = [settings.BOT_TOKEN, settings.CHATS, settings.MUTES, settings.HTTP_API_TOKEN]
+    names += [settings.HOOK_TOKENS, settings.WEBHOOK_SECRET]
     assert re.findall(r"^\| `([a-z-]+)` \|", section("Parameters"), re.MULTILINE) == names
 
 

@@ -38,7 +38,8 @@ STOREYS: dict[str, set[str]] = {
     "connections": set(),
     "aws": {"connections"},
     "dynamodb": {"aws", "errors"},
-    "settings": {"aws", "errors"},
+    "chat_settings": set(),
+    "settings": {"aws", "chat_settings", "errors"},
     "telegram": {"contract", "errors", "connections"},
     "outbox": {"telegram", "senders", "contract", "errors", "dynamodb"},
     "relay": {"outbox", "telegram", "contract", "errors", "settings"},
@@ -208,6 +209,7 @@ def test_a_function_imports_little_and_nothing_in_an_invocation(
     assert aws.calls.by_operation()["SSM.GetParameters"] == 1
     roots = {module.partition(".")[0] for module in started}
     assert not roots & {"boto3", "botocore", "s3transfer", "requests", "pydantic", "httpx", "aws_lambda_powertools"}
+    assert "zoneinfo" not in roots  # nobody has quiet hours
     assert "urllib3" in roots
     assert senders_in(started) <= {"unknown", "notice"}
     assert len(own) <= MOST_MODULES, own

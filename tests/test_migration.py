@@ -98,6 +98,17 @@ def test_the_new_chat_id_is_written_beside_the_other_chats(
     ]
 
 
+def test_what_else_the_owner_wants_of_a_chat_stays_as_it_is(
+    new_relay: NewRelay, chats: ChatsParameter, written: Parameters, clock: Clock
+) -> None:
+    quiet = {"quiet": "22:00-07:00", "time_zone": "Europe/Rome", "topics": True, "a word": "of the owner's"}
+    others = {"default": {"id": TWIN_CHAT_ID, "quiet": "soon"}, "text": str(TWIN_CHAT_ID)}
+    chats.put(json.dumps({"ops": {"id": OPS_CHAT_ID, **quiet}, "same": {"id": str(OPS_CHAT_ID)}, **others}))
+    send(new_relay(parameters=written), clock, "first")
+    assert json.loads(chats()) == {"ops": {"id": NEW_CHAT_ID, **quiet}, "same": {"id": NEW_CHAT_ID}, **others}
+    assert written.chats()["ops"] == NEW_CHAT_ID
+
+
 def test_the_next_process_writes_to_the_supergroup_at_once(
     new_relay: NewRelay, written: Parameters, store: ParameterStore, telegram: FakeTelegram, clock: Clock
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
@@ -12,11 +14,14 @@ from chalicelib.outbox import states
 from chalicelib.outbox.row import Key
 from chalicelib.outbox.states import Content
 from chalicelib.outbox.table import Outbox
+from tests.conftest import OPS_CHAT_ID
 from tests.doors import Clock, Doors, Table, queue_record, texts
 from tools.dev.aws import EmbeddedAws
-from tools.dev.fake_telegram import FakeTelegram
+from tools.dev.fake_telegram import TWIN_CHAT_ID, FakeTelegram
 from tools.ops.__main__ import main
-from tools.ops.checks import check_backlog, check_clock
+from tools.ops.checks import check_backlog, check_bot, check_clock, check_parameters
+from tools.ops.console import Console
+from tools.ops.enrol import ensure_chat
 from tools.ops.stage import Stage
 
 
@@ -171,6 +176,54 @@ def test_the_backlog_tells_what_waits_long_and_what_is_parked(
 def test_the_doctor_compares_the_clock_with_that_of_aws(doors: Doors, off: float, mend: str | None) -> None:
     (found,) = check_clock(Stage("local"), lambda: time.time() + off)
     assert found.mend == mend
+
+
+@pytest.fixture
+def put_chats(aws: EmbeddedAws, doors: Doors) -> Iterator[Callable[[object], None]]:
+    """Writes the parameter telegram-chats; afterwards it is as it was."""
+    del doors
+    ssm, name = aws.client("ssm", counted=False), "/botte/local/telegram-chats"
+    before = ssm.get_parameter(Name=name)["Parameter"]["Value"]
+
+    def put(chats: object) -> None:
+        ssm.put_parameter(Name=name, Type="String", Value=json.dumps(chats), Overwrite=True)
+
+    yield put
+    put(json.loads(before))
+
+
+def test_the_doctor_tells_which_setting_of_a_chat_cannot_be_used(put_chats: Callable[[object], None]) -> None:
+    put_chats({"default": TWIN_CHAT_ID, "ops": {"id": OPS_CHAT_ID, "quiet": "22:00-07:00", "time_zone": "Europe/Rome"}})
+    assert {found.mend for found in check_parameters(Stage("local"))} == {None}
+    assert {found.mend for found in check_bot(Stage("local"))} == {None}
+    put_chats({"default": TWIN_CHAT_ID, "ops": {"id": OPS_CHAT_ID, "quiet": "10pm-7am", "topic": True}})
+    wrong = [found for found in check_parameters(Stage("local")) if found.mend is not None]
+    assert [found.told for found in wrong] == [
+        "ops: topic is none of id, quiet, time_zone, topics",
+        'ops: quiet must be like "22:00-07:00", not "10pm-7am"',
+    ]
+    mend = "aws ssm put-parameter --overwrite --type String --name /botte/local/telegram-chats --value '...'"
+    assert {found.mend for found in wrong} == {mend}
+
+
+def test_the_doctor_tells_of_a_chat_that_shall_have_topics_and_is_no_forum(put_chats: Callable[[object], None]) -> None:
+    put_chats({"default": {"id": TWIN_CHAT_ID, "topics": True}, "ops": {"id": OPS_CHAT_ID, "topics": True}})
+    wrong = [(found.told, found.mend) for found in check_bot(Stage("local")) if found.mend is not None]
+    assert wrong == [
+        ("default shall have topics, and is no forum: messages appear without", "switch on its topics at @BotFather"),
+        ("ops shall have topics, and is no forum: messages appear without", "switch on Topics in the group's settings"),
+    ]
+
+
+def test_a_deployment_that_is_given_another_chat_leaves_what_else_is_wanted_of_it(
+    aws: EmbeddedAws, put_chats: Callable[[object], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_chats({"default": {"id": 5, "quiet": "22:00-07:00"}, "ops": {"id": OPS_CHAT_ID, "topics": True}})
+    monkeypatch.setenv("TELEGRAM_CHAT_ID", str(TWIN_CHAT_ID))
+    assert ensure_chat(Stage("local"), Console()) == f"default {TWIN_CHAT_ID}, ops {OPS_CHAT_ID}: stored"
+    stored = aws.client("ssm").get_parameter(Name="/botte/local/telegram-chats")["Parameter"]["Value"]
+    wanted = {"default": {"id": TWIN_CHAT_ID, "quiet": "22:00-07:00"}, "ops": {"id": OPS_CHAT_ID, "topics": True}}
+    assert json.loads(stored) == wanted
 
 
 def test_the_webhook_is_set_shown_and_deleted(doors: Doors, capsys: pytest.CaptureFixture[str]) -> None:

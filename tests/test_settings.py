@@ -25,6 +25,11 @@ VALUES = {
 }
 
 
+# What every message needs, as one request asks for it.
+COMMON_NAMES = ("mutes", "telegram-bot-token", "telegram-chats", "telegram-webhook-secret")
+COMMON = [f"/p/{name}" for name in COMMON_NAMES]
+
+
 class Store:
     """A Parameter Store: what it holds, whether it can be reached, and what was asked of it."""
 
@@ -99,7 +104,7 @@ def test_what_needs_no_api_token_does_not_read_it(clock: Clock) -> None:
     parameters = Parameters("/p", store, clock=clock)
     parameters.chats()
     parameters.bot_token()
-    assert store.asked == [["/p/telegram-bot-token", "/p/telegram-chats"]]
+    assert store.asked == [COMMON]
 
 
 def test_parameters_are_read_again_after_five_minutes(clock: Clock) -> None:
@@ -226,9 +231,7 @@ def test_without_their_parameter_there_are_no_hook_tokens(clock: Clock) -> None:
         assert parameters.hook_tokens() == {}
         assert parameters.http_api_tokens() == {"first-api-token": ""}
         assert parameters.chats() == {"default": 1, "ops": -2}
-    assert store.asked == [
-        ["/p/hook-tokens", "/p/http-api-token", "/p/telegram-bot-token", "/p/telegram-chats"],
-    ]
+    assert store.asked == [["/p/hook-tokens", "/p/http-api-token", *COMMON]]
     store.values["/p/hook-tokens"] = "abc"
     clock.now += 30
     assert parameters.hook_tokens() == {"abc": ""}
@@ -276,7 +279,10 @@ def test_the_store_is_asked_once_for_all_with_their_decryption(clock: Clock) -> 
     head, _, body = request.partition(b"\r\n\r\n")
     assert b"x-amz-target: amazonssm.getparameters" in head.lower()
     assert json.loads(body) == {
-        "Names": ["/p/http-api-token", "/p/telegram-bot-token", "/p/telegram-chats"],
+        "Names": [
+            *("/p/http-api-token", "/p/telegram-bot-token", "/p/telegram-chats"),
+            *("/p/mutes", "/p/telegram-webhook-secret"),
+        ],
         "WithDecryption": True,
     }
 
@@ -327,7 +333,7 @@ def test_what_cannot_be_read_ahead_is_read_when_it_is_needed(clock: Clock, caplo
     store = Store()
     store.down = True
     parameters = Parameters("/p", store, clock=clock)
-    parameters.read_ahead("telegram-bot-token", "telegram-chats")
+    parameters.read_ahead(*COMMON_NAMES)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     store.down = False
     assert parameters.chats() == {"default": 1, "ops": -2}
@@ -337,7 +343,7 @@ def test_what_cannot_be_read_ahead_is_read_when_it_is_needed(clock: Clock, caplo
 def test_what_was_read_ahead_is_not_read_again(clock: Clock) -> None:
     store = Store()
     parameters = Parameters("/p", store, clock=clock)
-    parameters.read_ahead("hook-tokens", "telegram-bot-token", "telegram-chats")
+    parameters.read_ahead("hook-tokens", *COMMON_NAMES)
     parameters.chats()
     parameters.bot_token()
     assert parameters.hook_tokens() == {}
@@ -347,9 +353,11 @@ def test_what_was_read_ahead_is_not_read_again(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("handler", "names"),
     [
-        ("app.message", {"telegram-bot-token", "telegram-chats"}),
-        ("app.redeliver", {"telegram-bot-token", "telegram-chats"}),
-        ("app.app", {"telegram-bot-token", "telegram-chats", "http-api-token"}),
+        ("app.message", {*COMMON_NAMES}),
+        ("app.dynamodb_message", {*COMMON_NAMES}),
+        ("app.sqs_message", {*COMMON_NAMES}),
+        ("app.redeliver", {*COMMON_NAMES}),
+        ("app.app", {*COMMON_NAMES, "http-api-token"}),
     ],
 )
 def test_a_function_reads_ahead_what_its_role_lets_it_read(handler: str, names: set[str]) -> None:

@@ -25,6 +25,7 @@ MAY: dict[str, set[str]] = {
     "log-group:/aws/lambda/botte-prod": LOGS,
     "parameter/botte/prod/": {"ssm:GetParameter", "ssm:GetParameters"},
     "parameter/botte/prod/telegram-chats": {"ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"},
+    "parameter/botte/prod/mutes": {"ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"},
     "table/botte-prod-tasks": {"dynamodb:Scan", "dynamodb:DeleteItem"},
     "table/botte-prod-tasks/stream/": STREAM,
     "table/botte-prod-outbox": {"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:Scan"},

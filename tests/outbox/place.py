@@ -85,8 +85,8 @@ class Place:
         self.relay = self.cold_relay()
 
     def cold_relay(self) -> Relay:
-        values = {"telegram-bot-token": "1:a", "telegram-chats": json.dumps(self.chats)}
-        parameters = Parameters("/p", lambda names: {name: values[name[3:]] for name in names}, clock=self.clock)
+        values = {"/p/telegram-bot-token": "1:a", "/p/telegram-chats": json.dumps(self.chats)}
+        parameters = Parameters("/p", lambda _: values, clock=self.clock)
         outbox = Outbox(self.table, clock=self.clock, sleep=self.clock.sleep)
         return Relay(self.telegram, outbox, parameters, clock=self.clock, sleep=self.clock.sleep)
 

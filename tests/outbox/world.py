@@ -36,7 +36,8 @@ from tests.outbox.steps import (
 
 LAMBDA_SECONDS = 60.0
 REDELIVER_SECONDS = 90.0
-_PARAMETERS = {"telegram-bot-token": "1:a", "http-api-token": "t", "telegram-chats": json.dumps({"default": CHAT_ID})}
+_CHATS = json.dumps({"default": CHAT_ID})
+_PARAMETERS = {"/p/telegram-bot-token": "1:a", "/p/http-api-token": "t", "/p/telegram-chats": _CHATS}
 
 
 class Process:
@@ -45,7 +46,7 @@ class Process:
     def __init__(self, world: World, steps: Steps, chance: random.Random) -> None:
         self.steps = steps
         self._clock = clock = world.clock
-        self.parameters = Parameters("/p", lambda names: {name: _PARAMETERS[name[3:]] for name in names}, clock=clock)
+        self.parameters = Parameters("/p", lambda _: _PARAMETERS, clock=clock)
         self.outbox = Outbox(SteppedTable(world.table, steps), clock=clock, sleep=clock.sleep)
         self.tasks = Tasks(SteppedTable(world.tasks, steps, "tasks "), clock=clock)  # type: ignore[arg-type]
         sender = SteppedTelegram(world.telegram, steps)

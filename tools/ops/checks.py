@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import email.utils
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.chat_settings import read_chat_settings
 from chalicelib.errors import TableUnavailable
-from chalicelib.settings import BOT_TOKEN, CHATS, HTTP_API_TOKEN, WEBHOOK_SECRET
+from chalicelib.settings import BOT_TOKEN, CHATS, HTTP_API_TOKEN, WEBHOOK_SECRET, chat_ids
 from tools.ops.bot import call_bot
 from tools.ops.preflight import check_access
 from tools.ops.stage import Stage, StageError
@@ -90,6 +90,10 @@ def check_parameters(stage: Stage) -> Iterator[Finding]:
             yield Finding(name, f"{count} are live; {make('rotate-token', stage)} takes the old ones out")
         else:
             yield Finding(name, f"is there, a {kind}")
+        if name == CHATS and not problem:
+            anew = f"aws ssm put-parameter --overwrite --type String --name {found[name]['Name']} --value '...'"
+            for fault in read_chat_settings(value)[1]:
+                yield Finding(name, fault, anew)
 
 
 def check_bot(stage: Stage) -> Iterator[Finding]:
@@ -97,8 +101,11 @@ def check_bot(stage: Stage) -> Iterator[Finding]:
     mend = put_right(stage)
     bot = call_bot(stage, "getMe", {})
     yield Finding("bot", f"@{bot['username']}, reached at {stage.telegram_api_url}")
-    for name, chat_id in json.loads(stage.parameter(CHATS) or "{}").items():
+    settings, _ = read_chat_settings(stage.parameter(CHATS) or "{}")
+    for name, chat_id in stage.chats().items():
         yield _chat(stage, name, chat_id, f"TELEGRAM_CHAT_ID=... {mend}")
+        if name in settings and settings[name].topics:
+            yield from _topics(stage, name, chat_id, bot)
 
 
 def check_webhook(stage: Stage) -> Iterator[Finding]:
@@ -192,6 +199,18 @@ def _chat(stage: Stage, name: str, chat_id: int, mend: str) -> Finding:
     return Finding("chat", f"{name} is {chat_id}, and the bot may see it")
 
 
+def _topics(stage: Stage, name: str, chat_id: int, bot: Mapping[str, Any]) -> Iterator[Finding]:
+    """What keeps a chat that shall have topics from having them."""
+    try:
+        chat = call_bot(stage, "getChat", {"chat_id": chat_id})
+    except StageError:
+        return  # that is told already
+    is_private = chat["type"] == "private"
+    if not (bot.get("has_topics_enabled") if is_private else chat.get("is_forum")):
+        mend = "switch on its topics at @BotFather" if is_private else "switch on Topics in the group's settings"
+        yield Finding("chat", f"{name} shall have topics, and is no forum: messages appear without", mend)
+
+
 def _bot_token_problem(value: str) -> str | None:
     head, _, tail = value.strip().partition(":")
     return None if head.isdecimal() and tail else "is not like 1234567890:AA..."
@@ -205,7 +224,7 @@ def _http_tokens_problem(value: str) -> str | None:
 
 def _chats_problem(value: str) -> str | None:
     try:
-        chats = {str(name): int(chat_id) for name, chat_id in json.loads(value).items()}
-    except (ValueError, TypeError, AttributeError):
-        return 'is not like {"default": 123}'
+        chats = chat_ids(value)
+    except ValueError as error:
+        return str(error)
     return None if "default" in chats else "has no chat that is called default"

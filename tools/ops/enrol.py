@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -10,6 +9,7 @@ import time
 from datetime import datetime, timezone
 from typing import Any
 
+from chalicelib.chat_settings import with_ids
 from chalicelib.errors import BotTokenRejected
 from chalicelib.settings import BOT_TOKEN, CHATS, HTTP_API_TOKEN
 from tools.ops.bot import BotError, call_bot
@@ -58,9 +58,8 @@ def ensure_chat(stage: Stage, console: Console) -> str:
     chat_id = int(given) if given else _find_chat(stage, console)
     if stored.get("default") == chat_id:
         return f"{_names(stored)} stored already"
-    chats = {**stored, "default": chat_id}
-    stage.put_parameter(CHATS, json.dumps(chats), "String")
-    return f"{_names(chats)} stored"
+    stage.put_parameter(CHATS, with_ids(stage.parameter(CHATS) or "{}", {"default": chat_id}), "String")
+    return f"{_names({**stored, 'default': chat_id})} stored"
 
 
 def ensure_http_token(stage: Stage) -> str:

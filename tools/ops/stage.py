@@ -19,7 +19,7 @@ from chalicelib.aws import AwsError
 from chalicelib.dynamodb import DynamoTable
 from chalicelib.errors import redact
 from chalicelib.outbox.table import Outbox, OutboxTable
-from chalicelib.settings import CHATS, Settings
+from chalicelib.settings import CHATS, Settings, chat_ids
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -185,10 +185,9 @@ class Stage:
     def chats(self) -> dict[str, int]:
         """The ids of the configured chats, by their names; empty where there are none yet."""
         try:
-            stored = json.loads(self.parameter(CHATS) or "{}")
-            return {str(name): int(chat_id) for name, chat_id in stored.items()}
-        except (ValueError, TypeError, AttributeError):
-            raise StageError(f'parameter {self.parameters_path}/{CHATS} must be like {{"default": 123}}') from None
+            return chat_ids(self.parameter(CHATS) or "{}")
+        except ValueError as error:
+            raise StageError(f"parameter {self.parameters_path}/{CHATS} {error}") from None
 
     def put_secret(self, name: str, value: str) -> None:
         """Writes a parameter as a SecureString."""

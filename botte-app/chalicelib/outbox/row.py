@@ -74,6 +74,11 @@ class Key(NamedTuple):
         return cls(_PARKINGS, f"notice {first}-{last}")
 
     @classmethod
+    def of_topic(cls, chat_id: int, sender_app: str) -> Key:
+        """The row that remembers the topic of a sender. By the chat's id, as another chat has other topics."""
+        return cls(f"TOPICS#{chat_id}", sender_app)
+
+    @classmethod
     def of_live(cls, chat: str, collapse_key: str) -> Key:
         """The row of a live message."""
         digest = hashlib.sha256(f"{chat}\0{collapse_key}".encode()).digest()[:_DIGEST_BYTES]
@@ -240,6 +245,11 @@ class Row(NamedTuple):
     def sender_app(self) -> str | None:
         """Of a heartbeat: who sends it."""
         return self._string("SenderApp")
+
+    @property
+    def thread_id(self) -> int | None:
+        """Of a topic's row: the ``message_thread_id``."""
+        return self._count("ThreadId") or None
 
     @property
     def version(self) -> int:

@@ -119,6 +119,8 @@ SOURCES: Mapping[str, tuple[Check, ...]] = {
     "not taken since": (Check("DueTs", "<=", ":taken_until"),),
     "none parked since": (Check("Parked", "<=", ":parked"),),
     "not back since": (Check("MissedTs", "=", ":missed"),),
+    "no topic": (Check("ThreadId", "is absent"),),
+    "topic that is gone": (Check("ThreadId", "=", ":gone_thread"),),
 }
 _NEW = ("none", "done, expired", "id of a message that is gone")
 _OURS = ("SENDING, our lease",)
@@ -205,6 +207,7 @@ EVENTS: Mapping[str, Event] = {
     "heartbeat rests": Event(("not taken since",), "", ("ExpirationTs",), (), ("DueTs",)),
     "heartbeat is back": Event(("not back since",), "", (), (), ("MissedTs",)),
     "count rests": Event(("none parked since",), "", (), (), ("Chat", "DueTs")),
+    "topic is made": Event(("no topic", "topic that is gone"), "", ("ThreadId",)),
 }
 
 
@@ -484,6 +487,11 @@ def rest_heartbeat(*, taken_until: float, now: float) -> Change:
 def forget_missed(missed: float) -> Change:
     """Notes that it is told that a heartbeat is back. missed: when it was due."""
     return _change("heartbeat is back", {}, missed=missed)
+
+
+def make_topic(thread_id: int, *, gone: int | None) -> Change:
+    """Remembers the topic of a sender. gone: the one that was remembered, and is not there any more."""
+    return _change("topic is made", {"ThreadId": thread_id}, gone_thread=gone)
 
 
 def _change(

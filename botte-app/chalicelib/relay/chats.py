@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from ..contract.message import Message
 from ..errors import ParametersUnavailable, Refused
 from ..settings import Parameters
 
@@ -46,6 +47,24 @@ class Chats:
             # Groups have negative ids. https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
             return PRIVATE_INTERVAL_SECONDS if self.id(name) > 0 else GROUP_INTERVAL_SECONDS
         return PRIVATE_INTERVAL_SECONDS
+
+    def is_silent(self, message: Message) -> bool:
+        """Whether a message makes no sound now: in its chat's quiet hours, or while its sender is muted.
+
+        Raises ParametersUnavailable.
+        """
+        if message.urgent:
+            return False
+        settings, now = self._parameters.chat_settings().get(message.chat), self._clock()
+        is_quiet = settings is not None and settings.quiet is not None and settings.quiet.hold(now)
+        return is_quiet or self._parameters.mutes().get(message.sender_app or "", 0.0) > now
+
+    def wants_topic(self, message: Message) -> bool:
+        """Whether a message is to appear in the topic of its sender. Raises ParametersUnavailable."""
+        if message.sender_app is None or message.message_thread_id is not None:
+            return False
+        settings = self._parameters.chat_settings().get(message.chat)
+        return settings is not None and settings.topics
 
     def note_new_id(self, name: str, old_id: int, new_id: int, deadline: float) -> None:
         """Remembers a group's new id: here, and in the Parameter Store where there is time for it, and the right.
