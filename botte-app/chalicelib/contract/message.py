@@ -32,6 +32,7 @@ MAX_JSON_DEPTH = 256
 BYTE_ORDER_MARK = "\ufeff"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 PARSE_MODES = ("HTML", "MarkdownV2")  # in any case
+HEARTBEAT_FIELDS = ("heartbeat", "every", "chat", "sender_app")
 
 # Escape sequences of a terminal, such as those of colours. https://ecma-international.org/publications-and-standards/standards/ecma-48
 _ESCAPE_SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
@@ -213,8 +214,8 @@ def check_field(name: str, value: object) -> Any:
 def find_misfit(fields: Mapping[str, object]) -> InvalidMessage | None:
     """What is wrong with the first field that makes no sense beside the others, or without one that is not there."""
     for name in fields if "heartbeat" in fields else ():
-        if name not in _OF_HEARTBEATS:
-            return InvalidMessage(name, f"a heartbeat has no {name}; it takes {', '.join(_OF_HEARTBEATS[1:])}")
+        if name not in HEARTBEAT_FIELDS:
+            return InvalidMessage(name, f"a heartbeat has no {name}; it takes {', '.join(HEARTBEAT_FIELDS[1:])}")
     if "photo" in fields and "document" in fields:
         return InvalidMessage("document", "give a photo or a document, not both")
     for name, (needed, why) in _NEEDS.items():
@@ -518,7 +519,6 @@ _CHECKS: Mapping[str, Callable[[str, object], object]] = {
     "every": _every,
 }
 
-_OF_HEARTBEATS = ("heartbeat", "every", "chat", "sender_app")
 # What makes no sense without another field, and why.
 _NEEDS = {
     "renotify": ("collapse_key", "it says how the message of a key is renewed"),
