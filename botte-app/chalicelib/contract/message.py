@@ -227,6 +227,14 @@ def find_misfit(fields: Mapping[str, object]) -> InvalidMessage | None:
     return None
 
 
+def parse_duration(name: str, text: str) -> int:
+    """The seconds that a text such as ``600``, ``45s``, ``90m``, ``26h``, ``2d`` stands for. Raises InvalidMessage."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise InvalidMessage(name, "must be a number of seconds, or a text such as 45s, 90m, 26h or 2d")
+    return int(found[1]) * _UNIT_SECONDS[found[2].lower()]
+
+
 def check_ahead(deliver_at: int, now: float) -> None:
     """Raises InvalidMessage for a time that is too far ahead. Both are in epoch seconds."""
     if deliver_at > now + MAX_DELIVER_AT_SECONDS:
@@ -382,12 +390,8 @@ def _heartbeat(name: str, value: object) -> str:
 
 
 def _every(name: str, value: object) -> int:
-    if isinstance(value, str):
-        found = _DURATION.fullmatch(value.strip())
-        if found is None:
-            raise InvalidMessage(name, "must be a number of seconds, or a text such as 45s, 90m, 26h or 2d")
-        value = int(found[1]) * _UNIT_SECONDS[found[2].lower()]
-    return _integer(name, value, 1, MAX_EVERY_SECONDS)
+    seconds = parse_duration(name, value) if isinstance(value, str) else value
+    return _integer(name, seconds, 1, MAX_EVERY_SECONDS)
 
 
 def check_url(name: str, value: object, schemes: tuple[str, ...] = ("https", "http")) -> str:
