@@ -13,7 +13,7 @@ from chalice import Chalice, Rate, Response
 from chalice.app import CloudWatchEvent, DynamoDBEvent, SQSEvent
 
 from chalicelib.aws import Aws
-from chalicelib.doors import hook, http, webhook
+from chalicelib.doors import hook, http
 from chalicelib.doors.invoke import send_invoked
 from chalicelib.doors.queue import read_queue
 from chalicelib.doors.stream import Tasks
@@ -69,6 +69,8 @@ def http_message_status(id: str) -> Response:
 
 @app.route("/telegram-webhook", methods=["POST"])
 def http_telegram_webhook() -> Response:
+    from chalicelib.doors import webhook
+
     return Response(*webhook.post_update(relay, outbox, parameters, app.current_request, time.time()))
 
 

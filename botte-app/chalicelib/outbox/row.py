@@ -306,6 +306,11 @@ class Row(NamedTuple):
         return self._number("ExpirationTs")
 
     @property
+    def parked_ts(self) -> float:
+        """Of a FAILED row: when the message was parked."""
+        return (self.expiration_ts or 0.0) - KEPT_FAILED
+
+    @property
     def owes(self) -> bool:
         """Whether the message is still to be delivered."""
         return self.status in ("PENDING", "SENDING")
