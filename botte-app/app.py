@@ -52,6 +52,11 @@ def http_message() -> Response:
     return Response(*http.post_message(relay, parameters, app.current_request, time.time()))
 
 
+@app.route("/heartbeat/{name}", methods=["POST"], content_types=http.CONTENT_TYPES)
+def http_heartbeat(name: str) -> Response:
+    return Response(*http.post_heartbeat(relay, parameters, app.current_request, name, time.time()))
+
+
 @app.route("/hook/{name}", methods=["POST"], content_types=hook.CONTENT_TYPES)
 def http_hook(name: str) -> Response:
     return Response(*hook.post_hook(relay, parameters, app.current_request, name, time.time()))

@@ -213,8 +213,11 @@ def test_the_doctor_tells_which_setting_of_a_chat_cannot_be_used(put_chats: Call
 
 def test_the_doctor_tells_of_a_chat_that_shall_have_topics_and_is_no_forum(put_chats: Callable[[object], None]) -> None:
     put_chats({"default": {"id": TWIN_CHAT_ID, "topics": True}, "ops": {"id": OPS_CHAT_ID, "topics": True}})
-    (wrong,) = [found for found in check_bot(Stage("local")) if found.mend is not None]
-    assert wrong.told == f"ops, {OPS_CHAT_ID}, shall have topics, and is no forum: its messages appear without"
+    wrong = [(found.told, found.mend) for found in check_bot(Stage("local")) if found.mend is not None]
+    assert wrong == [
+        ("default shall have topics, and is no forum: messages appear without", "switch on its topics at @BotFather"),
+        ("ops shall have topics, and is no forum: messages appear without", "switch on Topics in the group's settings"),
+    ]
 
 
 def test_a_deployment_that_is_given_another_chat_leaves_what_else_is_wanted_of_it(

@@ -103,8 +103,9 @@ def check_bot(stage: Stage) -> Iterator[Finding]:
     yield Finding("bot", f"@{bot['username']}, reached at {stage.telegram_api_url}")
     settings, _ = read_chat_settings(stage.parameter(CHATS) or "{}")
     for name, chat_id in stage.chats().items():
-        wants_topics = name in settings and settings[name].topics
-        yield _chat(stage, name, chat_id, f"TELEGRAM_CHAT_ID=... {mend}", wants_topics=wants_topics)
+        yield _chat(stage, name, chat_id, f"TELEGRAM_CHAT_ID=... {mend}")
+        if name in settings and settings[name].topics:
+            yield from _topics(stage, name, chat_id, bot)
 
 
 def check_webhook(stage: Stage) -> Iterator[Finding]:
@@ -192,15 +193,24 @@ def _is_of_the_clock(error: str) -> bool:
     return "Signature expired" in error or "Signature not yet current" in error
 
 
-def _chat(stage: Stage, name: str, chat_id: int, mend: str, *, wants_topics: bool) -> Finding:
+def _chat(stage: Stage, name: str, chat_id: int, mend: str) -> Finding:
     try:
-        chat = call_bot(stage, "getChat", {"chat_id": chat_id})
+        call_bot(stage, "getChat", {"chat_id": chat_id})
     except StageError as error:
         return Finding("chat", f"{name}, {chat_id}: {error}", mend)
-    if wants_topics and chat["type"] != "private" and not chat.get("is_forum"):
-        told = f"{name}, {chat_id}, shall have topics, and is no forum: its messages appear without"
-        return Finding("chat", told, "switch on Topics in the group's settings")
     return Finding("chat", f"{name} is {chat_id}, and the bot may see it")
+
+
+def _topics(stage: Stage, name: str, chat_id: int, bot: Mapping[str, Any]) -> Iterator[Finding]:
+    """What keeps a chat that shall have topics from having them."""
+    try:
+        chat = call_bot(stage, "getChat", {"chat_id": chat_id})
+    except StageError:
+        return  # that is told already
+    is_private = chat["type"] == "private"
+    if not (bot.get("has_topics_enabled") if is_private else chat.get("is_forum")):
+        mend = "switch on its topics at @BotFather" if is_private else "switch on Topics in the group's settings"
+        yield Finding("chat", f"{name} shall have topics, and is no forum: messages appear without", mend)
 
 
 def _bot_token_problem(value: str) -> str | None:

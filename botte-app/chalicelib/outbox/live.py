@@ -117,7 +117,3 @@ class Showing(NamedTuple):
             float(kept["rung_ts"]),
             int(kept["escalations"]),
         )
-
-
-def to_json(value: Wanted | Showing) -> str:
-    return json.dumps(value._asdict(), ensure_ascii=False)

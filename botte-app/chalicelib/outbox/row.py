@@ -7,14 +7,16 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .. import senders
 from ..contract.message import MAX_MESSAGE_BYTES, InvalidMessage, Message, parse_json
 from ..contract.reading import Reading
 from ..contract.task import GROUP_PREFIX
 from ..telegram.delivery import Progress
-from .live import Showing, Wanted
+
+if TYPE_CHECKING:
+    from .live import Showing, Wanted
 
 DAY = 86_400
 KEPT_SENT = 14 * DAY
@@ -29,6 +31,7 @@ _GROUP = " group"  # an id has no space, so no message has this sort key
 _LANES = "LANE"
 _PARKINGS = "PARKINGS"
 _LIVE = "LIVE"
+_HEARTBEATS = "HEARTBEATS"
 _DIGEST_BYTES = 16  # of a live message's key: it has to find room in the data of a button
 T = TypeVar("T")
 
@@ -71,6 +74,11 @@ class Key(NamedTuple):
         return cls(_PARKINGS, f"notice {first}-{last}")
 
     @classmethod
+    def of_topic(cls, chat_id: int, sender_app: str) -> Key:
+        """The row that remembers the topic of a sender. By the chat's id, as another chat has other topics."""
+        return cls(f"TOPICS#{chat_id}", sender_app)
+
+    @classmethod
     def of_live(cls, chat: str, collapse_key: str) -> Key:
         """The row of a live message."""
         digest = hashlib.sha256(f"{chat}\0{collapse_key}".encode()).digest()[:_DIGEST_BYTES]
@@ -80,6 +88,15 @@ class Key(NamedTuple):
     def of_digest(cls, digest: str) -> Key:
         """The row of the live message that has this digest: its ``sort``, and its name in a button."""
         return cls(_LIVE, digest)
+
+    @classmethod
+    def of_heartbeat(cls, name: str) -> Key:
+        """The row of a heartbeat."""
+        return cls(_HEARTBEATS, name)
+
+    @property
+    def is_heartbeat(self) -> bool:
+        return self.partition == _HEARTBEATS
 
     @property
     def is_live(self) -> bool:
@@ -210,6 +227,31 @@ class Row(NamedTuple):
         return self._count("Told")
 
     @property
+    def every(self) -> int:
+        """Of a heartbeat: in how many seconds the next one has to come."""
+        return self._count("Every")
+
+    @property
+    def last_ts(self) -> float:
+        """Of a heartbeat: when the last one came."""
+        return self._number("LastTs") or 0.0
+
+    @property
+    def missed_ts(self) -> float | None:
+        """Of a heartbeat that did not come: when it was due, until it is told that it is back."""
+        return self._number("MissedTs")
+
+    @property
+    def sender_app(self) -> str | None:
+        """Of a heartbeat: who sends it."""
+        return self._string("SenderApp")
+
+    @property
+    def thread_id(self) -> int | None:
+        """Of a topic's row: the ``message_thread_id``."""
+        return self._count("ThreadId") or None
+
+    @property
     def version(self) -> int:
         """Of a live message: grows with each change of what is wanted. Of one that joined it: with which it did."""
         return self._count("Version")
@@ -217,11 +259,15 @@ class Row(NamedTuple):
     @property
     def wanted(self) -> Wanted:
         """What the chat is to show of a live message."""
+        from .live import Wanted  # most rows are of others: it stays out of the cold start
+
         return self._kept("Wanted", Wanted.read) or Wanted("")
 
     @property
     def showing(self) -> Showing:
         """What the chat shows of a live message."""
+        from .live import Showing
+
         return self._kept("Shown", Showing.read) or Showing()
 
     def as_of(self, version: int) -> Row:

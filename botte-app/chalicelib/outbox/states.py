@@ -25,12 +25,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..contract.message import InvalidMessage, Message
 from ..errors import redact
 from ..telegram.delivery import NO_PROGRESS, Progress
-from .live import Showing, Wanted, to_json
 from .row import (
     KEPT_FAILED,
     KEPT_RESERVED,
@@ -41,6 +40,9 @@ from .row import (
     Key,
     Row,
 )
+
+if TYPE_CHECKING:
+    from .live import Showing, Wanted
 
 # All that a message's row may hold beside its key.
 ATTRIBUTES = (
@@ -116,6 +118,9 @@ SOURCES: Mapping[str, tuple[Check, ...]] = {
     "due": (Check("DueTs", "<=", ":now"),),
     "not taken since": (Check("DueTs", "<=", ":taken_until"),),
     "none parked since": (Check("Parked", "<=", ":parked"),),
+    "not back since": (Check("MissedTs", "=", ":missed"),),
+    "no topic": (Check("ThreadId", "is absent"),),
+    "topic that is gone": (Check("ThreadId", "=", ":gone_thread"),),
 }
 _NEW = ("none", "done, expired", "id of a message that is gone")
 _OURS = ("SENDING, our lease",)
@@ -197,7 +202,12 @@ EVENTS: Mapping[str, Event] = {
     "count grows": Event((), "", (), ("Parked",), defaults=("Chat", "DueTs", "LastError")),
     "count is taken": Event(("due",), "", ("DueTs",)),
     "count is told": Event(("not taken since",), "", ("Told", "DueTs"), (), ("LastError",)),
+    "heartbeat comes": Event((), "", ("Chat", "DueTs", "Every", "LastTs", "SenderApp"), (), ("ExpirationTs",)),
+    "heartbeat is missed": Event(("due",), "", ("DueTs",), defaults=("MissedTs",)),
+    "heartbeat rests": Event(("not taken since",), "", ("ExpirationTs",), (), ("DueTs",)),
+    "heartbeat is back": Event(("not back since",), "", (), (), ("MissedTs",)),
     "count rests": Event(("none parked since",), "", (), (), ("Chat", "DueTs")),
+    "topic is made": Event(("no topic", "topic that is gone"), "", ("ThreadId",)),
 }
 
 
@@ -379,7 +389,7 @@ def part_shown(lease: Lease, progress: Progress, showing: Showing) -> Change:
 
 def shown(lease: Lease, version: int, progress: Progress, showing: Showing, *, now: float, due: float | None) -> Change:
     """Notes that a version of a live message is shown. due: when it is to be sent again; None if it is not."""
-    values = {**_progress(progress), "Shown": to_json(showing), "DueTs": due}
+    values = {**_progress(progress), "Shown": _json(showing), "DueTs": due}
     if due is not None:
         return _change("shown, and rings", values, lease=lease.id, version=version)
     del values["DueTs"]
@@ -407,7 +417,7 @@ def not_to_be_shown(
     lease: Lease, version: int, progress: Progress, showing: Showing, *, now: float, error: str
 ) -> Change:
     """Notes that a version of a live message will not be shown, with the reason."""
-    ends = {"Shown": to_json(showing), "LastError": _reason(error), "ExpirationTs": int(now) + KEPT_FAILED}
+    ends = {"Shown": _json(showing), "LastError": _reason(error), "ExpirationTs": int(now) + KEPT_FAILED}
     return _change("not to be shown", {**_progress(progress), **ends}, lease=lease.id, version=version)
 
 
@@ -456,6 +466,32 @@ def note_told(parked: int, *, taken_until: float, due: float) -> Change:
 def close_parkings(parked: int) -> Change:
     """Takes the count out of the index, unless it grew since."""
     return _change("count rests", {}, parked=parked)
+
+
+def beat(chat: str, *, now: float, every: int, sender_app: str | None) -> Change:
+    """Pushes a heartbeat on: the next one is due in so many seconds."""
+    values = {"Chat": chat, "DueTs": now + every, "Every": every, "LastTs": now, "SenderApp": sender_app}
+    return _change("heartbeat comes", values)
+
+
+def miss_heartbeat(due: float, *, now: float, until: float) -> Change:
+    """Takes a heartbeat that was due and did not come, to tell of it, until a time."""
+    return _change("heartbeat is missed", {"DueTs": until, "MissedTs": due}, now=now)
+
+
+def rest_heartbeat(*, taken_until: float, now: float) -> Change:
+    """Has a heartbeat of which was told rest until it comes again. taken_until: of who told."""
+    return _change("heartbeat rests", {"ExpirationTs": int(now) + KEPT_FAILED}, taken_until=taken_until)
+
+
+def forget_missed(missed: float) -> Change:
+    """Notes that it is told that a heartbeat is back. missed: when it was due."""
+    return _change("heartbeat is back", {}, missed=missed)
+
+
+def make_topic(thread_id: int, *, gone: int | None) -> Change:
+    """Remembers the topic of a sender. gone: the one that was remembered, and is not there any more."""
+    return _change("topic is made", {"ThreadId": thread_id}, gone_thread=gone)
 
 
 def _change(
@@ -518,13 +554,17 @@ def _progress(progress: Progress) -> dict[str, object]:
 
 
 def _wanted(wanted: Wanted, version: int) -> dict[str, object]:
-    return {"Version": version, "Wanted": to_json(wanted)}
+    return {"Version": version, "Wanted": _json(wanted)}
 
 
 def _there(progress: Progress, showing: Showing) -> dict[str, object]:
     """What is in the chat, whatever is wanted there by now."""
     kept = {name: value for name, value in _progress(progress).items() if name in _THERE}
-    return {**kept, "Shown": to_json(showing)}
+    return {**kept, "Shown": _json(showing)}
+
+
+def _json(kept: Wanted | Showing) -> str:
+    return json.dumps(kept._asdict(), ensure_ascii=False)
 
 
 def _of(event: str, values: Mapping[str, object]) -> dict[str, object]:

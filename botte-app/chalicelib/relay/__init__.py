@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from ..contract.message import Message
+from ..outbox.row import Row
 from ..outbox.table import Outbox
 from ..settings import Parameters
 from ..telegram.bot_api import Sender
@@ -21,19 +23,20 @@ from .answers import find_status
 from .attempt import Attempts
 from .chats import Chats
 from .courier import Courier
-from .display import Display
 from .entry import Entry
 from .groups import Groups
 from .intake import Intake
 from .ksuid import ksuid
-from .live import Live
 from .notes import Notes
-from .outcome import Accepted, Delivered
+from .outcome import Accepted, Claim, Delivered
 from .parkings import Parkings, notice_buttons
 from .redelivery import Redelivery
 
 if TYPE_CHECKING:
+    from .heartbeats import Heartbeat, Heartbeats
     from .presses import Press
+
+PRESS_SECONDS = 20.0  # to show what a button did
 
 __all__ = ["Accepted", "Delivered", "Entry", "Relay"]
 
@@ -63,14 +66,22 @@ class Relay:
         courier = Courier(sender, outbox, chats, clock=clock, sleep=sleep)
         notes = Notes(outbox, clock=clock, sleep=sleep)
         groups = Groups(outbox, clock=clock, random=random)
-        live, buttons = Live(outbox, notes, clock=clock), partial(notice_buttons, parameters)
-        attempts = Attempts(courier, outbox, notes, groups, live, buttons=buttons, clock=clock, random=random)
-        display = Display(courier, attempts, outbox, clock=clock, sleep=sleep)
+        attempts = Attempts(
+            *(courier, outbox, notes, groups, parameters),
+            buttons=partial(notice_buttons, parameters),
+            clock=clock,
+            sleep=sleep,
+            random=random,
+        )
         parkings = Parkings(attempts, notes, outbox, stage=stage, clock=clock)
-        acceptance = Acceptance(courier, attempts, display, notes, chats, outbox, clock=clock)
-        intake = Intake(attempts, display, groups, notes, chats, outbox, clock=clock)
+        self._attempts, self._notes, self._outbox = attempts, notes, outbox
+        acceptance = Acceptance(courier, attempts, notes, chats, outbox, self._beat, clock=clock)
+        intake = Intake(attempts, groups, notes, chats, outbox, self._beat, clock=clock)
         redelivery = Redelivery(
-            courier, attempts, groups, notes, parkings, chats, outbox, clock=clock, sleep=sleep, random=random
+            *(courier, attempts, groups, notes, parkings, chats, outbox, self._miss),
+            clock=clock,
+            sleep=sleep,
+            random=random,
         )
         self.accept = acceptance.accept
         self.park = acceptance.park
@@ -81,9 +92,46 @@ class Relay:
 
     def press(self, press: Press, *, deadline: float) -> None:
         """Does what a button says that somebody pressed. Raises ParametersUnavailable."""
-        from .presses import Presses  # it stays out of the cold start
+        from .live import ACKNOWLEDGE, SNOOZE  # these stay out of the cold start
+        from .presses import Presses
 
-        Presses(*self._of_presses, {}, clock=self._clock).press(press, deadline=deadline)
+        acts = {ACKNOWLEDGE: self._acknowledge, SNOOZE: self._snooze}
+        Presses(*self._of_presses, acts, clock=self._clock).press(press, deadline=deadline)
+
+    def heartbeats(self) -> list[Heartbeat]:
+        """All heartbeats that are known, by their names. Raises TableUnavailable."""
+        return self._heartbeats.all()
+
+    @cached_property
+    def _heartbeats(self) -> Heartbeats:
+        from .heartbeats import Heartbeats  # few messages are beats: it stays out of the cold start
+
+        return Heartbeats(self._attempts, self._notes, self._outbox, clock=self._clock)
+
+    def _acknowledge(self, digest: str, *, update_id: int, who: str, now: float) -> str | None:
+        """Has a live message show who acknowledged it, and gives the words for him; None if there is none to.
+
+        Raises TableUnavailable.
+        """
+        joined = self._attempts.live.acknowledge(digest, who, update_id)
+        if joined is None or joined.row.wanted.acknowledged is None:
+            return None
+        self._attempts.show(joined, digest, now + PRESS_SECONDS)
+        return f"Acknowledged by {joined.row.wanted.acknowledged.who}"
+
+    def _snooze(self, digest: str, *, update_id: int, who: str, now: float) -> str | None:
+        """Has a live message make no sound for an hour. Else as ``_acknowledge``."""
+        joined = self._attempts.live.snooze(digest, who, update_id)
+        if joined is None:
+            return None
+        self._attempts.show(joined, digest, now + PRESS_SECONDS)
+        return "It was acknowledged already" if joined.row.wanted.acknowledged else "No sound for an hour"
+
+    def _beat(self, message: Message, deadline: float) -> Delivered:
+        return self._heartbeats.beat(message, deadline)
+
+    def _miss(self, entry: Row) -> Claim | None:
+        return self._heartbeats.miss(entry)
 
     def new_id(self) -> str:
         """An id for a message that came without one."""

@@ -25,31 +25,33 @@ from .answers import answer_known
 from .attempt import Attempts
 from .chats import Chats
 from .courier import Courier
-from .display import Display
 from .notes import Notes
 from .outcome import Accepted, Claim, Delivered, Joined, Parked, log_outcome
 
 
 class Acceptance:
-    """Sends a message at once, and keeps it where Telegram cannot take it now. clock: epoch seconds."""
+    """Sends a message at once, and keeps it where Telegram cannot take it now.
+
+    beat: takes a heartbeat, by a deadline. clock: epoch seconds.
+    """
 
     def __init__(
         self,
         courier: Courier,
         attempts: Attempts,
-        display: Display,
         notes: Notes,
         chats: Chats,
         outbox: Outbox,
+        beat: Callable[[Message, float], Delivered],
         *,
         clock: Callable[[], float],
     ) -> None:
         self._courier = courier
         self._attempts = attempts
-        self._display = display
         self._notes = notes
         self._chats = chats
         self._outbox = outbox
+        self._beat = beat
         self._clock = clock
 
     def accept(
@@ -69,6 +71,8 @@ class Acceptance:
             raise InvalidMessage("chat", error.reason) from None
         except Unavailable:
             pass  # the message is kept, and its chat looked up when it is sent
+        if message.heartbeat is not None:
+            return self._beat(message, deadline)
         key, now = Key.of_id(message.id or spare_id), self._clock()
         content = Content.of(message, now, mended=mended)
         if content.turn > now:
@@ -126,14 +130,11 @@ class Acceptance:
             if message.collapse_key is not None:  # nobody can tell what the key names
                 content = content._replace(mended=(*content.mended, "collapse_key"))
             return self._send_directly(key, content, message, deadline)
-        outcome = self._attempts.send(claim, deadline)
-        try:
-            if isinstance(outcome, Joined):
-                return self._display.show(outcome, key.sort, deadline)
-            if outcome is None:
-                self._attempts.put_back(claim)
-        finally:
-            self._notes.catch_up(deadline)
+        sent = self._attempts.send(claim, deadline)
+        outcome = self._attempts.show(sent, key.sort, deadline) if isinstance(sent, Joined) else sent
+        if outcome is None:
+            self._attempts.put_back(claim)
+        self._notes.catch_up(deadline)
         if isinstance(outcome, Parked):
             raise Refused(outcome.reason)
         return outcome or Accepted(key.sort)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..contract.message import InvalidMessage, Message
@@ -13,17 +14,20 @@ from ..outbox import states
 from ..outbox.row import Key, Row
 from ..outbox.states import Change, Content, Lease
 from ..outbox.table import NotApplied, Outbox
+from ..settings import Parameters
 from ..telegram.delivery import Delivery, Progress
 from .courier import Courier, Interrupted
 from .groups import Groups
-from .live import Live
 from .notes import Notes
-from .outcome import Claim, Delivered, Joined, Parked, log_outcome
+from .outcome import Accepted, Claim, Delivered, Joined, Parked, log_outcome
 
 if TYPE_CHECKING:
     from ..telegram.buttons import Rows
+    from .live import Live
 
 LEASE_SECONDS = 120.0  # longer than any function may run
+SHOW_SECONDS = 5.0
+LOOK_SECONDS = 1.0  # while another process shows a live message
 MAX_MEDIA_ANSWERS_LOST = 2  # then a photo or document goes as a link: Telegram may take too long to fetch it
 
 _log = logging.getLogger("botte.relay")
@@ -32,7 +36,8 @@ _log = logging.getLogger("botte.relay")
 class Attempts:
     """Sends claimed rows of ``outbox`` through ``courier``, and notes how each attempt went.
 
-    buttons: those below the message of a row. clock: epoch seconds. random: gives so many random bytes.
+    parameters: have the secret with which buttons are signed. buttons: those below the message of a row. clock: epoch
+    seconds. random: gives so many random bytes.
     """
 
     def __init__(
@@ -41,20 +46,29 @@ class Attempts:
         outbox: Outbox,
         notes: Notes,
         groups: Groups,
-        live: Live,
+        parameters: Parameters,
         *,
         buttons: Callable[[Row], Rows],
         clock: Callable[[], float],
+        sleep: Callable[[float], None],
         random: Callable[[int], bytes],
     ) -> None:
         self._courier = courier
         self._outbox = outbox
         self._notes = notes
         self._groups = groups
-        self._live = live
+        self._parameters = parameters
         self._buttons = buttons
         self._clock = clock
+        self._sleep = sleep
         self._random = random
+
+    @cached_property
+    def live(self) -> Live:
+        """The live messages."""
+        from .live import Live  # most messages have no key: it stays out of the cold start
+
+        return Live(self._outbox, self._notes, self._parameters, clock=self._clock)
 
     def claim(self, key: Key, content: Content, message: Message) -> Claim:
         """Takes a new message to send it. Raises NotApplied where it is known, TableUnavailable."""
@@ -115,7 +129,7 @@ class Attempts:
         """
         if claim.message.collapse_key is not None and not claim.key.is_live:
             try:
-                return self._live.join(claim)
+                return self.live.join(claim)
             except TableUnavailable as error:
                 claim.error = error
                 return None
@@ -135,6 +149,35 @@ class Attempts:
         self._notes.make(claim.key, *claim.sent(self._clock()))
         log_outcome("sent", claim.key, claim.message, progress=progress)
         return Delivered(progress.result)
+
+    def show(
+        self, joined: Joined, id: str, deadline: float, *, patience: float = SHOW_SECONDS
+    ) -> Delivered | Parked | Accepted:
+        """Shows a live message that another has joined, or sees another process do it.
+
+        ``Accepted`` where that takes longer: it waits for its last edit to be old enough, or for the other process, for
+        so many seconds at most. id: of the message that joined. deadline: epoch seconds.
+        """
+        ends = min(self._clock() + patience, deadline)
+        row = joined.row.as_of(joined.version)
+        try:
+            while row.owes:
+                now = self._clock()
+                wait = LOOK_SECONDS if row.status == "SENDING" else max(0.0, (row.due_ts or now) - now)
+                if now + wait > ends or row.key in self._notes or not self._courier.has_time(deadline - wait):
+                    return Accepted(id)
+                self._sleep(wait)
+                claim = self.reclaim(row)
+                if claim is not None:
+                    outcome = self.send(claim, deadline)
+                    if isinstance(outcome, (Delivered, Parked)):
+                        return outcome
+                    self.put_back(claim)
+                    return Accepted(id)
+                row = (self._outbox.get(row.key) or row).as_of(joined.version)
+        except TableUnavailable:
+            return Accepted(id)
+        return Parked(row.last_error or "it was refused") if row.status == "FAILED" else Delivered(row.progress.result)
 
     def fail(self, claim: Claim, reason: str) -> Parked:
         """Parks a claimed message, with the reason."""
@@ -175,7 +218,7 @@ class Attempts:
                 raise Interrupted("another process has it: the lease was over") from None
 
         if row.key.is_live:
-            claim = self._live.claim(row, lease, reading, note)
+            claim = self.live.claim(row, lease, reading, note)
         else:
             progress = row.progress._replace(mended=reading.mended)
             delivery = Delivery(reading.message, progress, note=note, buttons=self._buttons(row))

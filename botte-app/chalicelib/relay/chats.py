@@ -59,6 +59,13 @@ class Chats:
         is_quiet = settings is not None and settings.quiet is not None and settings.quiet.hold(now)
         return is_quiet or self._parameters.mutes().get(message.sender_app or "", 0.0) > now
 
+    def wants_topic(self, message: Message) -> bool:
+        """Whether a message is to appear in the topic of its sender. Raises ParametersUnavailable."""
+        if message.sender_app is None or message.message_thread_id is not None:
+            return False
+        settings = self._parameters.chat_settings().get(message.chat)
+        return settings is not None and settings.topics
+
     def note_new_id(self, name: str, old_id: int, new_id: int, deadline: float) -> None:
         """Remembers a group's new id: here, and in the Parameter Store where there is time for it, and the right.
 

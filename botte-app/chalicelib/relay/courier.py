@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BotTokenRejected, Refused, TableUnavailable, Unavailable
 from ..outbox import states
@@ -17,6 +17,9 @@ from ..outbox.table import NotApplied, Outbox
 from ..telegram.bot_api import Sender, call_seconds
 from ..telegram.delivery import Delivery
 from .chats import Chats
+
+if TYPE_CHECKING:
+    from .topics import Topics
 
 MAX_SLEEP_SECONDS = 5.0
 NOTE_SECONDS = 2.0
@@ -65,6 +68,7 @@ class Courier:
         self._not_before: dict[str, float] = {}
         self._last_sent: dict[str, float] = {}
         self._alarmed = False
+        self._topics: Topics | None = None
 
     def has_time(self, deadline: float, *, method: str = "sendMessage") -> bool:
         """Whether a call to Telegram could be made and noted by the deadline."""
@@ -126,7 +130,7 @@ class Courier:
                     raise Interrupted("no time left to wait for Telegram")
                 self._sleep(wait)
             try:
-                delivery.run(_InTime(self._sender, may_begin), chat_id)
+                self._run(delivery, _InTime(self._sender, may_begin), chat_id)
                 return
             except Unavailable as error:
                 if error.retry_after is None:
@@ -135,6 +139,16 @@ class Courier:
             finally:
                 if delivery.migrated_to is not None:
                     self._chats.note_new_id(name, chat_id, delivery.migrated_to, deadline)
+
+    def _run(self, delivery: Delivery, sender: Sender, chat_id: int) -> None:
+        if not self._chats.wants_topic(delivery.message):
+            delivery.run(sender, chat_id)
+            return
+        if self._topics is None:
+            from .topics import Topics  # few chats want them: it stays out of the cold start
+
+            self._topics = Topics(self._outbox, clock=self._clock)
+        self._topics.run(delivery, sender, chat_id)
 
     def _hold(self, name: str, seconds: float) -> None:
         """Has a chat wait, for the other functions as well where it is long."""

@@ -15,7 +15,6 @@ from ..outbox.states import Content
 from ..outbox.table import NotApplied, Outbox
 from .attempt import Attempts
 from .chats import Chats
-from .display import PATIENCE_SECONDS, Display
 from .entry import Entry
 from .groups import Groups
 from .notes import Notes
@@ -29,26 +28,29 @@ _log = logging.getLogger("botte.relay")
 
 
 class Intake:
-    """Takes entries into ``outbox``, and sends at once what can be sent. clock: epoch seconds."""
+    """Takes entries into ``outbox``, and sends at once what can be sent.
+
+    beat: takes a heartbeat, by a deadline. clock: epoch seconds.
+    """
 
     def __init__(
         self,
         attempts: Attempts,
-        display: Display,
         groups: Groups,
         notes: Notes,
         chats: Chats,
         outbox: Outbox,
+        beat: Callable[[Message, float], object],
         *,
         clock: Callable[[], float],
     ) -> None:
         self._attempts = attempts
-        self._display = display
         self._joined: dict[Key, Joined] = {}  # live messages that this batch has changed, and not shown
         self._groups = groups
         self._notes = notes
         self._chats = chats
         self._outbox = outbox
+        self._beat = beat
         self._clock = clock
 
     def take(self, entries: Iterable[Entry], *, deadline: float) -> None:
@@ -97,6 +99,9 @@ class Intake:
         content, key = Content.of(message, now, entry.sequence, mended=mended), entry.key(message.id)
         try:
             self._check_chat(message)
+            if message.heartbeat is not None:
+                self._beat(message, deadline)
+                return
             if content.turn > now:
                 self._outbox.add(key, content, states.wait)
                 self._reserve_id(message.id, entry, key, content)
@@ -128,11 +133,10 @@ class Intake:
 
     def _show(self, deadline: float, *keys: Key) -> None:
         """Shows the live messages that are due; at the end of a batch also those whose last edit is too young."""
-        ends = self._clock() + (0.0 if keys else PATIENCE_SECONDS)
+        ends = self._clock() + (0.0 if keys else MAX_CHAT_SECONDS)
         for key in keys or tuple(self._joined):
             joined = self._joined.pop(key)
-            with suppress(Refused):  # it is parked
-                self._display.show(joined, joined.row.key.sort, deadline, patience=max(0.0, ends - self._clock()))
+            self._attempts.show(joined, key.sort, deadline, patience=max(0.0, ends - self._clock()))
 
     def _check_chat(self, message: Message) -> None:
         """Raises Refused for a chat that is not configured. When nobody can tell, it is looked up at the send."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 
 from ..contract.message import Message
 from ..contract.reading import Reading
-from ..errors import TableUnavailable
+from ..errors import ParametersUnavailable, TableUnavailable
 from ..outbox import states
 from ..outbox.live import MAX_ESCALATIONS, Showing, Signed, Wanted
 from ..outbox.row import Key, Row
 from ..outbox.states import Change, Content, Lease
 from ..outbox.table import NotApplied, Outbox
+from ..settings import Parameters
+from ..telegram.buttons import Button, Rows, sign
 from ..telegram.delivery import Progress
 from ..telegram.live import LiveDelivery
 from .notes import Notes
@@ -21,15 +24,17 @@ from .outcome import Claim, Joined
 
 EDIT_SECONDS = 2.0  # between two edits of one message
 SNOOZE_SECONDS = 3600.0
+ACKNOWLEDGE, SNOOZE = "ack", "snooze"  # the actions of its buttons
 MAX_TRIES = 50  # to change a row that others change at the same time
 
 
 class Live:
-    """The live messages in ``outbox``. clock: epoch seconds."""
+    """The live messages in ``outbox``. parameters: have the secret that signs buttons. clock: epoch seconds."""
 
-    def __init__(self, outbox: Outbox, notes: Notes, *, clock: Callable[[], float]) -> None:
+    def __init__(self, outbox: Outbox, notes: Notes, parameters: Parameters, *, clock: Callable[[], float]) -> None:
         self._outbox = outbox
         self._notes = notes
+        self._parameters = parameters
         self._clock = clock
 
     def join(self, claim: Claim) -> Joined:
@@ -44,7 +49,8 @@ class Live:
 
     def claim(self, row: Row, lease: Lease, reading: Reading, note: Callable[[Progress], None]) -> Claim:
         """The claim of a live message's row."""
-        return LiveClaim(row, lease, reading, note, self._clock())
+        buttons = self._buttons(row) if reading.message.ack else ()
+        return LiveClaim(row, lease, reading, note, buttons, self._clock())
 
     def acknowledge(self, digest: str, who: str, update_id: int) -> Joined | None:
         """Has a live message show who acknowledged it, once. None if there is none to acknowledge.
@@ -60,6 +66,16 @@ class Live:
         """Has a live message come with no sound for an hour. Else as ``acknowledge``."""
         signed = Signed(who, self._clock() + SNOOZE_SECONDS)
         return self._press(digest, update_id, lambda wanted: wanted._replace(snoozed=signed))
+
+    def _buttons(self, row: Row) -> Rows:
+        """The buttons of one that nobody has acknowledged; none while there is no webhook to hear of a press."""
+        secret = None
+        with suppress(ParametersUnavailable):  # then the bot token is missing, too, or it will be shown once more
+            secret = self._parameters.webhook_secret()
+        if secret is None or row.wanted.acknowledged:
+            return ()
+        actions = {"Acknowledge": ACKNOWLEDGE, "Snooze 1 h": SNOOZE}
+        return [[Button(text, sign(secret, action, row.key.sort)) for text, action in actions.items()]]
 
     def _press(self, digest: str, update_id: int, press: Callable[[Wanted], Wanted]) -> Joined | None:
         key, due = Key.of_digest(digest), self._clock()
@@ -104,7 +120,9 @@ class LiveClaim(Claim):
 
     delivery: LiveDelivery
 
-    def __init__(self, row: Row, lease: Lease, reading: Reading, note: Callable[[Progress], None], now: float) -> None:
+    def __init__(
+        self, row: Row, lease: Lease, reading: Reading, note: Callable[[Progress], None], buttons: Rows, now: float
+    ) -> None:
         message, wanted, showing = reading.message, row.wanted, row.showing
         rings = showing.escalation_ts(message, wanted)
         self._is_escalation = bool(showing.shown.parts) and rings is not None and rings <= now
@@ -120,6 +138,7 @@ class LiveClaim(Claim):
             anew=showing.shown.anew + 1 if self._is_escalation else wanted.anew,
             below="\n".join(_lines(wanted, row.turn_ts, showing.escalations + self._is_escalation)),
             note=note,
+            buttons=buttons,
         )
         super().__init__(row.key, row, lease, delivery)
 

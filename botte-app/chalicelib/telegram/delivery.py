@@ -61,6 +61,7 @@ class Delivery:
     buttons: stand below the last part, under the message's own keyboard, also where that goes as links.
     migrated_to: the new chat id, once Telegram said that the group became a supergroup.
     is_silent: whether it makes no sound, though the message does not say so.
+    thread_id: the topic in which it appears, where the message names none.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Delivery:
         self.buttons = buttons
         self.migrated_to: int | None = None
         self.is_silent = False
+        self.thread_id: int | None = None
         self._note = note
         self._below = ""
 
@@ -127,6 +129,8 @@ class Delivery:
         fields = {"chat_id": self.migrated_to or chat_id, **part.fields}
         if "message_thread_id" in self.progress.mended:
             fields.pop("message_thread_id", None)
+        if self.thread_id is not None:
+            fields["message_thread_id"] = self.thread_id
         if self.is_silent:
             fields["disable_notification"] = True
         return fields

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from ..contract.message import Message
 from ..errors import MessageGone, NotModified, Refused
 from .bot_api import Sender
+from .buttons import Rows
 from .delivery import Delivery, Progress, read_message_id
 from .rendering import Part
 
@@ -46,7 +47,7 @@ class LiveDelivery(Delivery):
     """Shows a live message; ``shown`` tells what the chat has of it, also after an error.
 
     anew: the version with which it is to be sent anew, as a reply to the old one. below: a text to stand below the
-    words. note: called after each part but the last, before the next one.
+    words. note: called after each part but the last, before the next one. buttons: as in Delivery.
     """
 
     def __init__(
@@ -58,8 +59,9 @@ class LiveDelivery(Delivery):
         anew: int = 0,
         below: str = "",
         note: Callable[[Progress], None] | None = None,
+        buttons: Rows = (),
     ) -> None:
-        super().__init__(message, progress, note=note)
+        super().__init__(message, progress, note=note, buttons=buttons)
         self.shown = shown
         self._anew = anew
         self._below = below
