@@ -13,6 +13,7 @@ from chalicelib.outbox import states
 from chalicelib.outbox.row import Key
 from chalicelib.outbox.states import Content
 from chalicelib.outbox.table import Outbox
+from chalicelib.relay.heartbeats import Heartbeat
 from chalicelib.settings import Parameters
 from tests.conftest import PARAMETERS
 from tests.doors import Doors, queue_record, texts
@@ -23,6 +24,10 @@ from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 pytestmark = pytest.mark.outbox("memory")
 
 NOW = 1_795_860_300.0  # 28 November 2026, 10:05 UTC
+HEARTBEATS = [
+    Heartbeat("backup", "ops", 93_600, NOW - 3600, None),
+    Heartbeat("nightly", "default", 3600, NOW - 7200, NOW - 3600),
+]
 HOSTILE = "<b>\u202e_*`[x](tg://user?id=1)\n\n\x1b[31m\x00 " + "🔔" * 5000
 
 
@@ -49,7 +54,7 @@ def store() -> Store:
 
 
 def ask(outbox: Outbox, store: Store, text: str, *, written_ts: float = NOW) -> str:
-    return Commands(outbox, store.parameters, NOW).answer(text, written_ts)
+    return Commands(outbox, lambda: HEARTBEATS, store.parameters, NOW).answer(text, written_ts)
 
 
 def park(
@@ -80,9 +85,17 @@ def test_pending_lists_what_waits_and_why_the_oldest_first(outbox: Outbox, store
     keep(outbox, "later", ago=90, deliver_at=int(NOW) + 3600)
     assert ask(outbox, store, "/pending@botte_bot") == (
         "3 messages wait\n\n"
-        "3 hours · cron · to default · old\nTelegram says 502\n\n"
-        "90 seconds · cron · to default · later\nnot before 28 Nov 11:05 UTC\n\n"
-        "0 seconds · cron · to default · new\nit waits for its turn"
+        "3 h · cron · to default · old\nTelegram says 502\n\n"
+        "1 min 30 s · cron · to default · later\nnot before 28 Nov 11:05 UTC\n\n"
+        "0 s · cron · to default · new\nit waits for its turn"
+    )
+
+
+def test_heartbeats_are_listed_with_those_that_were_missed_first(outbox: Outbox, store: Store) -> None:
+    assert ask(outbox, store, "/heartbeats") == (
+        "2 heartbeats are known\n\n"
+        "to default · nightly\nmissed 28 Nov 09:05 UTC; it came 28 Nov 08:05 UTC\n\n"
+        "to ops · backup\ndue 29 Nov 11:05 UTC, every 1 d 2 h; it came 28 Nov 09:05 UTC"
     )
 
 
@@ -158,7 +171,7 @@ def test_a_mute_is_ended(outbox: Outbox, text: str, said: str, left: dict[str, f
 
 @pytest.mark.parametrize("text", ["/mute backup 2h", "/unmute"])
 def test_where_the_mutes_cannot_be_written_it_says_so(outbox: Outbox, parameters: Parameters, text: str) -> None:
-    said = Commands(outbox, parameters, NOW).answer(text, NOW)
+    said = Commands(outbox, list, parameters, NOW).answer(text, NOW)
     assert said == "It cannot be done: the Parameter Store cannot be written: AccessDeniedException"
 
 
@@ -177,13 +190,15 @@ def test_what_is_listed_is_what_is_in_the_table(webhook: str, doors: Doors, tele
     doors.queue(queue_record('{"chat_id": 5, "text": "https://example.com"}', "bad"))
     telegram.set_fault({"kind": "server_error", "chat_id": TWIN_CHAT_ID})
     doors.post({"text": "later", "sender_app": "cron", "id": "later"})
+    doors.post({"heartbeat": "nightly", "every": "26h"})
     telegram.set_fault({"kind": "none"})
-    for number, command in enumerate(("/failed", "/pending"), start=1):
+    for number, command in enumerate(("/failed", "/pending", "/heartbeats"), start=1):
         post_update(webhook, update(command, update_id=number))
-    failed, pending = telegram.messages[-2:]
+    failed, pending, heartbeats = telegram.messages[-3:]
     assert failed["text"].startswith("1 message is parked\n\n")
     assert failed["text"].endswith("bad\nchat_id: raw chat ids are not taken; name a configured chat in 'chat'")
     assert "cron · to default · later\nTelegram says 5" in pending["text"]
+    assert heartbeats["text"].startswith("1 heartbeat is known\n\nto default · nightly\ndue ")
     assert failed["link_preview_options"] == {"is_disabled": True}
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from ..contract.message import InvalidMessage, check_field
 from ..errors import ParametersUnavailable, redact
 from ..outbox.row import Row
 from ..outbox.table import Outbox
+from ..relay.heartbeats import Heartbeat, shown_duration
 from ..relay.parked import find_parked
 from ..settings import VERSION, Parameters
 
@@ -33,6 +34,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "failed": Command("", "lists what was parked, and why"),
     "pending": Command("", "lists what waits, for how long, and why"),
+    "heartbeats": Command("", "lists when each came last, and when the next one is due"),
     "mute": Command("<sender_app> <2h>", "has a sender make no sound for so long: 45s, 90m, 2h, 7d"),
     "unmute": Command("[<sender_app>]", "ends that, for one sender or for all"),
     "status": Command("", "tells what was accepted, and what is pending or failed"),
@@ -42,10 +44,13 @@ COMMANDS = {
 
 
 class Commands:
-    """Answers questions about ``outbox`` and ``parameters``, at a time (epoch seconds)."""
+    """Answers questions about ``outbox``, ``heartbeats`` and ``parameters``, at a time (epoch seconds)."""
 
-    def __init__(self, outbox: Outbox, parameters: Parameters, now: float) -> None:
+    def __init__(
+        self, outbox: Outbox, heartbeats: Callable[[], Sequence[Heartbeat]], parameters: Parameters, now: float
+    ) -> None:
         self._outbox = outbox
+        self._heartbeats = heartbeats
         self._parameters = parameters
         self._now = now
 
@@ -57,6 +62,8 @@ class Commands:
                 return self._list_failed()
             case "/pending":
                 return self._list_pending()
+            case "/heartbeats":
+                return self._list_heartbeats()
             case "/mute":
                 return self._mute(rest, written_ts)
             case "/unmute":
@@ -83,12 +90,24 @@ class Commands:
         rows = sorted(self._outbox.scan("PENDING", "SENDING"), key=lambda row: (row.accepted_ts or 0.0, row.key))
         entries = (
             _entry(
-                [_span(self._now - (row.accepted_ts or self._now)), self._sender(row), f"to {row.chat}", row.key.sort],
+                [
+                    shown_duration(self._now - (row.accepted_ts or self._now)),
+                    self._sender(row),
+                    f"to {row.chat}",
+                    row.key.sort,
+                ],
                 self._why_it_waits(row),
             )
             for row in rows
         )
         return _screen(_count(len(rows), "waits", "wait"), entries, len(rows), "more, accepted later")
+
+    def _list_heartbeats(self) -> str:
+        """Those that were missed first."""
+        beats = sorted(self._heartbeats(), key=lambda beat: (beat.missed_ts is None, beat.name))
+        entries = (_entry([f"to {beat.chat}", beat.name], _when_it_beats(beat)) for beat in beats)
+        head = "1 heartbeat is known" if len(beats) == 1 else f"{len(beats) or 'No'} heartbeats are known"
+        return _screen(head, entries, len(beats), "more; make heartbeats lists all")
 
     def _why_it_waits(self, row: Row) -> str:
         if row.last_error is not None:
@@ -158,6 +177,13 @@ def _help() -> str:
     return "\n".join(["Botte brings you messages from your own AWS account.", "", *lines])
 
 
+def _when_it_beats(beat: Heartbeat) -> str:
+    last = f"it came {_date(beat.last_ts)}"
+    if beat.missed_ts is not None:
+        return f"missed {_date(beat.missed_ts)}; {last}"
+    return f"due {_date(beat.last_ts + beat.every)}, every {shown_duration(beat.every)}; {last}"
+
+
 def _screen(head: str, entries: Iterable[str], count: int, rest: str) -> str:
     """As many of the entries as people read at once, and how many there are beside them. rest: what those are."""
     shown = head
@@ -181,10 +207,3 @@ def _count(count: int, one: str, many: str) -> str:
 
 def _date(ts: float) -> str:
     return time.strftime("%d %b %H:%M UTC", time.gmtime(ts))
-
-
-def _span(seconds: float) -> str:
-    for unit, name in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * unit:
-            return f"{seconds // unit:.0f} {name}"
-    return f"{max(0, seconds):.0f} seconds"
