@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from ..contract.message import InvalidMessage, check_field
+from ..contract.message import InvalidMessage, Message, check_field
 from ..errors import ParametersUnavailable, redact
 from ..outbox.row import Row
 from ..outbox.table import Outbox
@@ -80,26 +80,16 @@ class Commands:
 
     def _list_failed(self) -> str:
         rows = find_parked(self._outbox)[::-1]
-        entries = (
-            _entry([_date(row.parked_ts), self._sender(row), row.key.sort], redact(row.last_error or ""))
-            for row in rows
-        )
+        entries = (_entry(self._name_of_parked(row), redact(row.last_error or "")) for row in rows)
         return _screen(_count(len(rows), "is parked", "are parked"), entries, len(rows), "more; make failed lists all")
+
+    def _name_of_parked(self, row: Row) -> list[str]:
+        message = self._message(row)
+        return [_date(row.parked_ts), (message.sender_app if message else None) or "", row.key.sort]
 
     def _list_pending(self) -> str:
         rows = sorted(self._outbox.scan("PENDING", "SENDING"), key=lambda row: (row.accepted_ts or 0.0, row.key))
-        entries = (
-            _entry(
-                [
-                    shown_duration(self._now - (row.accepted_ts or self._now)),
-                    self._sender(row),
-                    f"to {row.chat}",
-                    row.key.sort,
-                ],
-                self._why_it_waits(row),
-            )
-            for row in rows
-        )
+        entries = (_entry(self._name(row), self._why_it_waits(row)) for row in rows)
         return _screen(_count(len(rows), "waits", "wait"), entries, len(rows), "more, accepted later")
 
     def _list_heartbeats(self) -> str:
@@ -109,18 +99,29 @@ class Commands:
         head = "1 heartbeat is known" if len(beats) == 1 else f"{len(beats) or 'No'} heartbeats are known"
         return _screen(head, entries, len(beats), "more; make heartbeats lists all")
 
+    def _name(self, row: Row) -> list[str]:
+        """Of what waits; a live message has the key that its senders gave it."""
+        message, waited = self._message(row), self._now - (row.accepted_ts or self._now)
+        key = message.collapse_key if message and row.key.is_live else None
+        sender_app = message.sender_app if message else None
+        return [shown_duration(waited), sender_app or "", f"to {row.chat}", key or row.key.sort]
+
     def _why_it_waits(self, row: Row) -> str:
         if row.last_error is not None:
             return redact(row.last_error)
         if row.status == "SENDING":
             return "it is being sent"
-        return f"not before {_date(row.turn_ts)}" if row.turn_ts > self._now else "it waits for its turn"
+        if row.due_ts is None or row.due_ts <= self._now:
+            return "it waits for its turn"
+        if row.key.is_live and row.showing.shown.parts:
+            return f"it is shown, and comes again {_date(row.due_ts)} unless somebody acknowledges it"
+        return f"not before {_date(row.due_ts)}"
 
-    def _sender(self, row: Row) -> str:
+    def _message(self, row: Row) -> Message | None:
         try:
-            return row.read_message(self._now).message.sender_app or ""
+            return row.read_message(self._now).message
         except InvalidMessage:
-            return ""
+            return None
 
     def _mute(self, rest: str, written_ts: float) -> str:
         name, _, duration = rest.rpartition(" ")
