@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     discard.add_argument("--id", help="this message; it is not asked for")
     for command in (deploy, rollback, rotate, destroy, discard):
         command.add_argument("--yes", action="store_true", help="do not ask")
-    webhook = commands.add_parser("webhook", help="what people write to the bot: /echo, /status")
+    webhook = commands.add_parser("webhook", help="what people write to the bot: /failed, /mute; and buttons")
     webhook.add_argument("action", choices=["set", "info", "delete"])
     webhook.add_argument("--url", help="where the HTTP door is; by default as chalice deploy noted it")
     for command in commands.choices.values():
