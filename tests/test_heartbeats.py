@@ -7,8 +7,9 @@ import pytest
 from chalicelib.contract.message import Message
 from chalicelib.doors.queue import read_queue
 from chalicelib.outbox.row import Key
+from chalicelib.outbox.table import Outbox
 from chalicelib.relay import Delivered, Relay
-from chalicelib.relay.heartbeats import shown_duration
+from chalicelib.relay.heartbeats import list_heartbeats, shown_duration
 from tests.doors import Clock, Table, queue_record, texts
 from tools.dev.aws import EmbeddedAws
 from tools.dev.fake_telegram import FakeTelegram
@@ -45,7 +46,7 @@ def test_as_long_as_the_next_one_comes_in_time_nothing_is_said(
 
 @IN_MEMORY
 def test_one_that_does_not_come_is_told_once_and_its_return_where_it_stands(
-    relay: Relay, clock: Clock, telegram: FakeTelegram
+    relay: Relay, clock: Clock, telegram: FakeTelegram, outbox: Outbox
 ) -> None:
     beat(relay, clock)
     for _ in range(3):
@@ -57,7 +58,7 @@ def test_one_that_does_not_come_is_told_once_and_its_return_where_it_stands(
     (back,) = telegram.messages
     assert back["message_id"] == missed["message_id"]
     assert back["text"] == "🟢 nightly is back, 2 d 4 h late"
-    assert [each.missed_ts for each in relay.heartbeats()] == [None]
+    assert [each.missed_ts for each in list_heartbeats(outbox)] == [None]
 
 
 @IN_MEMORY

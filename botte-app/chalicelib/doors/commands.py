@@ -33,6 +33,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "failed": Command("", "lists what was parked, and why"),
     "pending": Command("", "lists what waits, for how long, and why"),
+    "heartbeats": Command("", "lists them, and which did not come"),
     "mute": Command("<sender_app> <2h>", "has a sender make no sound for so long: 45s, 90m, 2h, 7d"),
     "unmute": Command("[<sender_app>]", "ends that, for one sender or for all"),
     "status": Command("", "tells what was accepted, and what is pending or failed"),
@@ -57,6 +58,8 @@ class Commands:
                 return self._list_failed()
             case "/pending":
                 return self._list_pending()
+            case "/heartbeats":
+                return self._list_heartbeats()
             case "/mute":
                 return self._mute(rest, written_ts)
             case "/unmute":
@@ -89,6 +92,13 @@ class Commands:
             for row in rows
         )
         return _screen(_count(len(rows), "waits", "wait"), entries, len(rows), "more, accepted later")
+
+    def _list_heartbeats(self) -> str:
+        from ..relay.heartbeats import list_heartbeats  # it stays out of the cold start
+
+        found = sorted(list_heartbeats(self._outbox), key=lambda each: (each.missed_ts is None, each.name))
+        head = f"{len(found)} heartbeats" if found else "No heartbeats: POST /heartbeat/<name>?every=26h makes one"
+        return _screen(head, (each.line(self._now) for each in found), len(found), "more; make heartbeats lists all")
 
     def _why_it_waits(self, row: Row) -> str:
         if row.last_error is not None:

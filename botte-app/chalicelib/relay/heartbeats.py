@@ -32,6 +32,19 @@ class Heartbeat(NamedTuple):
     last_ts: float
     missed_ts: float | None
 
+    def line(self, now: float) -> str:
+        """What is known of it, for people to read."""
+        last = f"the last one came {shown_duration(now - self.last_ts)} ago"
+        if self.missed_ts is not None:
+            return f"🔴 {self.name}: {last}, the next one was due {shown_duration(now - self.missed_ts)} ago"
+        return f"🟢 {self.name}: {last}, the next one is due in {shown_duration(self.last_ts + self.every - now)}"
+
+
+def list_heartbeats(outbox: Outbox) -> list[Heartbeat]:
+    """All that are known, by their names. Raises TableUnavailable."""
+    rows = outbox.heartbeats()
+    return [Heartbeat(row.key.sort, row.chat, row.every, row.last_ts, row.missed_ts) for row in rows]
+
 
 class Heartbeats:
     """The heartbeats in ``outbox``. clock: epoch seconds."""
@@ -79,13 +92,6 @@ class Heartbeats:
             claim = self._attempts.claim(Key.of_id(str(message.id)), Content.of(message, now), message)
         self._notes.make(entry.key, states.rest_heartbeat(taken_until=until, now=now))
         return claim
-
-    def all(self) -> list[Heartbeat]:
-        """All that are known, by their names. Raises TableUnavailable."""
-        return [
-            Heartbeat(row.key.sort, row.chat, row.every, row.last_ts, row.missed_ts)
-            for row in self._outbox.heartbeats()
-        ]
 
     def _tell(self, message: Message, deadline: float) -> None:
         key = Key.of_id(str(message.id))
