@@ -68,6 +68,9 @@ class CountingTable:
     def lanes(self) -> Iterator[Row]:
         return self._pages(self._table.lanes())
 
+    def heartbeats(self) -> Iterator[Row]:
+        raise NotImplementedError("for operators")
+
     def chats(self) -> Iterator[str]:
         return self._table.chats()  # once in fifteen runs: not of a run
 

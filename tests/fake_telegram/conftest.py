@@ -1,9 +1,12 @@
-"""A fake Telegram per test, and a client that keeps its connection."""
+"""A fake Telegram per test, a client that keeps its connection, and a webhook."""
 
 from __future__ import annotations
 
+import json
+import queue
 import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -18,6 +21,36 @@ def eventually(condition: Callable[[], bool]) -> bool:
     """Whether a condition comes true within five seconds."""
     pause = threading.Event()
     return any(condition() or pause.wait(0.005) for _ in range(1000))
+
+
+class Bot:
+    """A webhook: answers as told, 200 by default, and keeps what came."""
+
+    def __init__(self) -> None:
+        self.replies: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
+        self.received: queue.SimpleQueue[tuple[dict[str, str], dict[str, Any]]] = queue.SimpleQueue()
+        bot = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                bot.received.put((dict(self.headers), body))
+                status, reply = (200, b"") if bot.replies.empty() else bot.replies.get()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(reply)))
+                self.end_headers()
+                self.wfile.write(reply)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Quiet."""
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/webhook"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread.start()
+
+    def texts(self, count: int) -> list[str]:
+        return [self.received.get(timeout=5)[1]["message"]["text"] for _ in range(count)]
 
 
 @pytest.fixture
@@ -53,3 +86,11 @@ def send(call: Callable[..., requests.Response]) -> Callable[..., requests.Respo
         return call("sendMessage", **{"chat_id": TWIN_CHAT_ID, "text": text, **parameters})
 
     return post
+
+
+@pytest.fixture
+def bot() -> Iterator[Bot]:
+    webhook = Bot()
+    yield webhook
+    webhook.server.shutdown()
+    webhook.server.server_close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -22,6 +23,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 SIZES: dict[str, ViewportSize] = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 LAST = "The last message"
 PRE = '<pre><code class="language-python">print("a line that is far too long for the width of any phone")</code></pre>'
+ACKNOWLEDGE = {
+    "inline_keyboard": [
+        [{"text": "Acknowledge", "callback_data": "ack:1"}, {"text": "Snooze 1 h", "callback_data": "snooze:1"}]
+    ]
+}
 KEYBOARD = {"inline_keyboard": [[{"text": "Open", "url": "https://example.com/"}, {"text": "Other", "url": "tg://x"}]]}
 
 
@@ -31,6 +37,7 @@ class Chat:
 
     fake: FakeTelegram
     counts: dict[str, int] = field(default_factory=lambda: {"pending": 0, "failed": 0})
+    offset: int = 0  # of getUpdates
 
     def send(self, text: str, method: str = "sendMessage", **parameters: Any) -> int:
         """The id of the message; 0 where its answer was lost."""
@@ -39,6 +46,24 @@ class Chat:
             answer = requests.post(f"{self.fake.url}/bot{TWIN_BOT_TOKEN}/{method}", json=fields, timeout=5)
             return int(answer.json()["result"]["message_id"])
         return 0
+
+    def call(self, method: str, **parameters: Any) -> None:
+        url = f"{self.fake.url}/bot{TWIN_BOT_TOKEN}/{method}"
+        requests.post(url, json={"chat_id": TWIN_CHAT_ID, **parameters}, timeout=5).raise_for_status()
+
+    def edit(self, message_id: int, text: str, **parameters: Any) -> None:
+        self.call("editMessageText", message_id=message_id, text=text, **parameters)
+
+    def answer(self, text: str = "", **parameters: Any) -> str:
+        """Answers the press that waits; its callback_data."""
+        url = f"{self.fake.url}/bot{TWIN_BOT_TOKEN}/getUpdates"
+        updates: list[Any] = []
+        while not updates:
+            updates = requests.get(url, {"offset": self.offset, "timeout": 5}, timeout=10).json()["result"]
+        self.offset = updates[0]["update_id"] + 1
+        query = updates[0]["callback_query"]
+        self.call("answerCallbackQuery", callback_query_id=query["id"], text=text, **parameters)
+        return str(query["data"])
 
     def send_one_of_each_kind(self) -> None:
         self.send("Hello World, see https://example.com/")
@@ -49,6 +74,9 @@ class Chat:
         self.send("Latency", "sendPhoto", photo="https://example.com/latency.png", message_thread_id=7)
         self.send("In a group", chat_id=GROUP_ID, disable_notification=True)
         self.send_twice("An answer that was lost")
+        alarm = self.send("🔴 disk full on db1", reply_markup=ACKNOWLEDGE)
+        self.edit(alarm, "🔴 disk full on db1\n×17, last at 10:02 UTC", reply_markup=ACKNOWLEDGE)
+        self.send("🔴 still not acknowledged", reply_parameters={"message_id": alarm})
         self.fake.mark_mended([self.send("Price <5 EUR")], ["parse_mode", "photo"])
         self.send(LAST)
 
@@ -292,3 +320,128 @@ def test_the_command_of_an_empty_chat_can_be_copied(chat: Chat, open_page: OpenP
     expect(page.locator("#empty")).to_be_hidden()
     page.get_by_role("button", name="Clear chat").click()
     expect(page.locator("#empty")).to_be_visible()
+
+
+def test_an_edited_message_changes_where_it_stands_and_says_so(chat: Chat, open_page: OpenPage) -> None:
+    first = chat.send("🔴 disk full", reply_markup=ACKNOWLEDGE)
+    chat.send("Another one")
+    page = open_page()
+    rows = page.locator("#messages .row")
+    expect(rows.first.locator(".edited")).to_have_count(0)
+    chat.edit(first, "✅ <b>resolved</b>", parse_mode="HTML")
+    expect(rows.first.locator(".words")).to_have_text("✅ resolved")
+    for _ in ("live", "loaded again"):
+        expect(rows).to_have_count(2)
+        expect(rows.first.locator("strong")).to_have_text("resolved")
+        expect(rows.first.locator(".edited")).to_have_text("edited")
+        expect(rows.first.locator(".edited")).to_have_attribute("title", re.compile("^Edited: .*20"))
+        expect(rows.first.locator(".key")).to_have_count(0)
+        expect(rows.last.locator(".edited")).to_have_count(0)
+        page.reload()
+
+
+def test_a_deleted_message_goes_and_the_next_one_is_named(chat: Chat, open_page: OpenPage) -> None:
+    first, second = chat.send("one"), chat.send("two")
+    page = open_page()
+    expect(row(page, "two").locator(".who")).to_have_class("who unseen")
+    chat.call("deleteMessage", message_id=first)
+    expect(page.locator("#messages .row")).to_have_count(1)
+    expect(row(page, "two").locator(".who")).to_have_class("who")
+    chat.call("deleteMessage", message_id=second)
+    expect(page.locator("#empty")).to_be_visible()
+    expect(page.locator("#messages li")).to_have_count(0)
+    chat.send("three")
+    expect(page.locator("#messages li")).to_have_count(2)  # the day and the message
+
+
+def test_a_button_waits_for_its_answer_and_a_link_stays_one(chat: Chat, open_page: OpenPage) -> None:
+    message_id = chat.send("🔴 disk full", reply_markup=ACKNOWLEDGE)
+    chat.send("Open it", reply_markup=KEYBOARD)
+    page = open_page()
+    key = page.get_by_role("button", name="Acknowledge")
+    key.press("Enter")
+    expect(key).to_have_attribute("aria-busy", "true")
+    expect(page.get_by_role("button", name="Snooze 1 h")).to_have_attribute("aria-busy", "false")
+    chat.edit(message_id, "🔴 disk full, seen", reply_markup=ACKNOWLEDGE)
+    expect(row(page, "seen").locator(".key").first).to_be_focused()
+    expect(key).to_have_attribute("aria-busy", "true")
+    key.press("Enter")  # a second time, which is no press
+    assert chat.answer("Acknowledged by <b>You</b>") == "ack:1"
+    expect(key).to_have_attribute("aria-busy", "false")
+    toast = page.locator("#toast")
+    expect(toast).to_have_text("Acknowledged by <b>You</b>")
+    assert [answer["data"] for answer in chat.fake.callback_answers] == ["ack:1"]
+    expect(page.get_by_role("link", name="Open", exact=True)).to_have_attribute("href", "https://example.com/")
+    expect(toast).to_have_text("", timeout=8000)
+
+
+def test_an_answer_without_words_shows_nothing(chat: Chat, open_page: OpenPage) -> None:
+    chat.send("🔴 disk full", chat_id=GROUP_ID, reply_markup=ACKNOWLEDGE)
+    page = open_page()
+    key = page.get_by_role("button", name="Snooze 1 h")
+    key.click()
+    assert chat.answer() == "snooze:1"
+    expect(key).to_have_attribute("aria-busy", "false")
+    expect(page.locator("#toast")).to_be_empty()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_an_alert_stays_until_it_is_read(chat: Chat, open_page: OpenPage, size: ViewportSize) -> None:
+    chat.send("🔴 disk full", reply_markup=ACKNOWLEDGE)
+    page = open_page(size)
+    page.get_by_role("button", name="Acknowledge").click()
+    chat.answer("<i>This button is too old", show_alert=True)
+    alert = page.get_by_role("dialog", name="<i>This button is too old")
+    expect(alert).to_be_visible()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+    page.keyboard.press("Enter")
+    expect(alert).to_be_hidden()
+    expect(page.get_by_role("button", name="Acknowledge")).to_be_focused()
+
+
+def test_what_waits_and_what_was_answered_can_be_read_by_all(
+    chat: Chat, open_page: OpenPage, size: ViewportSize
+) -> None:
+    chat.send("🔴 disk full", reply_markup=ACKNOWLEDGE)
+    page = open_page(size)
+    page.get_by_role("button", name="Acknowledge").click()
+    chat.answer("Acknowledged")
+    page.get_by_role("button", name="Snooze 1 h").click()
+    expect(page.locator("#toast")).to_have_text("Acknowledged")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_reply_leads_to_what_it_replies_to(chat: Chat, open_page: OpenPage) -> None:
+    first = chat.send("🔴 <disk> full")
+    for number in range(40):
+        chat.send(f"Message {number}")
+    chat.send("🔴 still full", reply_parameters={"message_id": first})
+    page = open_page()
+    target = page.locator("#messages .row").first
+    expect(target).not_to_be_in_viewport()
+    quote = page.get_by_role("button", name="🔴 <disk> full")
+    quote.press("Enter")
+    expect(target).to_be_in_viewport()
+    expect(target).to_be_focused()
+    chat.edit(first, "✅ resolved")
+    expect(row(page, "still full").locator(".reply")).to_have_text("✅ resolved")
+    chat.call("deleteMessage", message_id=first)
+    expect(row(page, "still full").locator(".reply")).to_have_text("Deleted message")
+    expect(row(page, "still full").locator(".reply")).to_be_disabled()
+
+
+def test_a_message_of_a_topic_names_it(chat: Chat, open_page: OpenPage, size: ViewportSize) -> None:
+    chat.fake.make_forum(GROUP_ID)
+    chat.call("createForumTopic", chat_id=GROUP_ID, name="<b>" + "backup" * 20)
+    chat.send("Done", chat_id=GROUP_ID, message_thread_id=2)
+    page = open_page(size)
+    expect(row(page, "Done").locator(".meta")).to_contain_text("topic <b>backupbackup")
+    assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
+    chat.call("deleteForumTopic", chat_id=GROUP_ID, message_thread_id=2)
+    expect(page.locator("#messages .row")).to_have_count(0)

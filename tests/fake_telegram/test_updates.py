@@ -3,57 +3,17 @@
 from __future__ import annotations
 
 import json
-import queue
 import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
-from tests.fake_telegram.conftest import GROUP_ID, eventually
+from tests.fake_telegram.conftest import GROUP_ID, Bot, eventually
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 
 Post = Callable[..., requests.Response]
-
-
-class Bot:
-    """A webhook: answers as told, 200 by default, and keeps what came."""
-
-    def __init__(self) -> None:
-        self.replies: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
-        self.received: queue.SimpleQueue[tuple[dict[str, str], dict[str, Any]]] = queue.SimpleQueue()
-        bot = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                bot.received.put((dict(self.headers), body))
-                status, reply = (200, b"") if bot.replies.empty() else bot.replies.get()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(reply)))
-                self.end_headers()
-                self.wfile.write(reply)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Quiet."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/webhook"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self.thread.start()
-
-    def texts(self, count: int) -> list[str]:
-        return [self.received.get(timeout=5)[1]["message"]["text"] for _ in range(count)]
-
-
-@pytest.fixture
-def bot() -> Iterator[Bot]:
-    webhook = Bot()
-    yield webhook
-    webhook.server.shutdown()
-    webhook.server.server_close()
 
 
 def test_what_a_person_writes_is_fetched_as_an_update(fake: FakeTelegram, call: Post) -> None:

@@ -61,8 +61,14 @@ class MemoryTable:
                 return
             last = page[-1]
 
+    def heartbeats(self) -> Iterator[Row]:
+        return self._rows(Key.of_heartbeat("").partition)
+
     def lanes(self) -> Iterator[Row]:
-        return iter([Row(item) for key, item in self.items.items() if key.partition == Key.of_lane("").partition])
+        return self._rows(Key.of_lane("").partition)
+
+    def _rows(self, partition: str) -> Iterator[Row]:
+        return iter([Row(item) for key, item in self.items.items() if key.partition == partition])
 
     def chats(self) -> Iterator[str]:
         return iter([chat for chat, lane in self._due.items() if lane])
@@ -122,9 +128,9 @@ def _projected(item: Item, names: tuple[str, ...]) -> Row:
 def _holds(check: Check, item: Item) -> bool:
     if check.operator == "is absent":
         return check.attribute not in item
-    value = item.get(check.attribute)
+    (value,) = item.get(check.attribute, {"": None}).values()
     if value is None:
         return False
     if check.operator == "<=":
-        return float(value.get("N", "nan")) <= float(check.value)  # type: ignore[arg-type]
-    return bool(value == to_attribute(check.value))
+        return float(value) <= float(check.value)  # type: ignore[arg-type]
+    return bool(float(value) == check.value if isinstance(check.value, (int, float)) else value == check.value)

@@ -27,13 +27,14 @@ RIGHTS = {
     "head": ("Query", f"{OUTBOX}/index/unsent"),
     "due": ("Query", f"{OUTBOX}/index/due"),
     "lanes": ("Query", OUTBOX),
+    "heartbeats": ("Query", OUTBOX),
     "chats": ("Scan", f"{OUTBOX}/index/due"),
     "scan": ("Scan", OUTBOX),
     "tasks DeleteItem": ("DeleteItem", TASKS),
     "tasks Scan": ("Scan", TASKS),
 }
 # Beside what the scenarios do: the webhook counts, and an id may belong to a message in a group.
-RARE = {function: {"get"} for function in FUNCTIONS.values()} | {"api_handler": {"scan", "get"}}
+RARE = {function: {"get"} for function in FUNCTIONS.values()} | {"api_handler": {"scan", "get", "heartbeats"}}
 
 
 def used(steps: Steps) -> set[tuple[str, str]]:

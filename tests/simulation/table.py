@@ -118,6 +118,9 @@ class OutboxTable:
     def lanes(self) -> Iterator[Row]:
         return self._call("lanes", Key("LANE", ""), self._table.lanes)
 
+    def heartbeats(self) -> Iterator[Row]:
+        raise NotImplementedError("for operators")
+
     def chats(self) -> Iterator[str]:
         yield from self._call("chats", Key("", ""), self._table.shown_chats)
 

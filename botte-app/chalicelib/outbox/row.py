@@ -31,6 +31,7 @@ _GROUP = " group"  # an id has no space, so no message has this sort key
 _LANES = "LANE"
 _PARKINGS = "PARKINGS"
 _LIVE = "LIVE"
+_HEARTBEATS = "HEARTBEATS"
 _DIGEST_BYTES = 16  # of a live message's key: it has to find room in the data of a button
 T = TypeVar("T")
 
@@ -87,6 +88,15 @@ class Key(NamedTuple):
     def of_digest(cls, digest: str) -> Key:
         """The row of the live message that has this digest: its ``sort``, and its name in a button."""
         return cls(_LIVE, digest)
+
+    @classmethod
+    def of_heartbeat(cls, name: str) -> Key:
+        """The row of a heartbeat."""
+        return cls(_HEARTBEATS, name)
+
+    @property
+    def is_heartbeat(self) -> bool:
+        return self.partition == _HEARTBEATS
 
     @property
     def is_live(self) -> bool:
@@ -220,6 +230,26 @@ class Row(NamedTuple):
     def thread_id(self) -> int | None:
         """Of a topic's row: the ``message_thread_id``."""
         return self._count("ThreadId") or None
+
+    @property
+    def every(self) -> int:
+        """Of a heartbeat: in how many seconds the next one has to come."""
+        return self._count("Every")
+
+    @property
+    def last_ts(self) -> float:
+        """Of a heartbeat: when the last one came."""
+        return self._number("LastTs") or 0.0
+
+    @property
+    def missed_ts(self) -> float | None:
+        """Of a heartbeat that did not come: when it was due, until it is told that it is back."""
+        return self._number("MissedTs")
+
+    @property
+    def sender_app(self) -> str | None:
+        """Of a heartbeat: who sends it."""
+        return self._string("SenderApp")
 
     @property
     def version(self) -> int:

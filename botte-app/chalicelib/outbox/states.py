@@ -120,6 +120,7 @@ SOURCES: Mapping[str, tuple[Check, ...]] = {
     "none parked since": (Check("Parked", "<=", ":parked"),),
     "no topic": (Check("ThreadId", "is absent"),),
     "topic that is gone": (Check("ThreadId", "=", ":gone_thread"),),
+    "not back since": (Check("MissedTs", "=", ":missed"),),
 }
 _NEW = ("none", "done, expired", "id of a message that is gone")
 _OURS = ("SENDING, our lease",)
@@ -201,6 +202,10 @@ EVENTS: Mapping[str, Event] = {
     "count grows": Event((), "", (), ("Parked",), defaults=("Chat", "DueTs", "LastError")),
     "count is taken": Event(("due",), "", ("DueTs",)),
     "count is told": Event(("not taken since",), "", ("Told", "DueTs"), (), ("LastError",)),
+    "heartbeat comes": Event((), "", ("Chat", "DueTs", "Every", "LastTs", "SenderApp"), (), ("ExpirationTs",)),
+    "heartbeat is missed": Event(("due",), "", ("DueTs",), defaults=("MissedTs",)),
+    "heartbeat rests": Event(("not taken since",), "", ("ExpirationTs",), (), ("DueTs",)),
+    "heartbeat is back": Event(("not back since",), "", (), (), ("MissedTs",)),
     "count rests": Event(("none parked since",), "", (), (), ("Chat", "DueTs")),
     "topic is made": Event(("no topic", "topic that is gone"), "", ("ThreadId",)),
 }
@@ -466,6 +471,27 @@ def close_parkings(parked: int) -> Change:
 def make_topic(thread_id: int, *, gone: int | None) -> Change:
     """Remembers the topic of a sender. gone: the one that was remembered, and is not there any more."""
     return _change("topic is made", {"ThreadId": thread_id}, gone_thread=gone)
+
+
+def beat(chat: str, *, now: float, every: int, sender_app: str | None) -> Change:
+    """Pushes a heartbeat on: the next one is due in so many seconds."""
+    values = {"Chat": chat, "DueTs": now + every, "Every": every, "LastTs": now, "SenderApp": sender_app}
+    return _change("heartbeat comes", values)
+
+
+def miss_heartbeat(due: float, *, now: float, until: float) -> Change:
+    """Takes a heartbeat that was due and did not come, to tell of it, until a time."""
+    return _change("heartbeat is missed", {"DueTs": until, "MissedTs": due}, now=now)
+
+
+def rest_heartbeat(*, taken_until: float, now: float) -> Change:
+    """Has a heartbeat of which was told rest until it comes again. taken_until: of who told."""
+    return _change("heartbeat rests", {"ExpirationTs": int(now) + KEPT_FAILED}, taken_until=taken_until)
+
+
+def forget_missed(missed: float) -> Change:
+    """Notes that it is told that a heartbeat is back. missed: when it was due."""
+    return _change("heartbeat is back", {}, missed=missed)
 
 
 def _change(

@@ -57,6 +57,7 @@ class Table(Protocol):
     def head(self, partition: str) -> Row | None: ...
     def due(self, chat: str, by: float) -> Iterator[Row]: ...
     def lanes(self) -> Iterator[Row]: ...
+    def heartbeats(self) -> Iterator[Row]: ...
     def chats(self) -> Iterator[str]: ...
     def scan(self) -> Iterator[Row]: ...
 
@@ -156,6 +157,10 @@ class Outbox:
         """Until when (epoch seconds) each chat has to wait that ever had to."""
         return self._patiently(lambda: {row.key.sort: row.not_before_ts for row in self._table.lanes()})
 
+    def heartbeats(self) -> list[Row]:
+        """The rows of all heartbeats, by their names."""
+        return self._patiently(lambda: list(self._table.heartbeats()))
+
     def chats(self) -> Iterator[str]:
         """The chats to which a delivery is owed, one many times. It reads all that is owed, but nothing else."""
         return self._table.chats()
@@ -227,6 +232,9 @@ class OutboxTable:
 
     def lanes(self) -> Iterator[Row]:
         return self._query("PK = :lanes", {":lanes": Key.of_lane("").partition})
+
+    def heartbeats(self) -> Iterator[Row]:
+        return self._query("PK = :heartbeats", {":heartbeats": Key.of_heartbeat("").partition})
 
     def chats(self) -> Iterator[str]:
         return (row.chat for row in self._pages("Scan", IndexName="due", ProjectionExpression="Chat"))

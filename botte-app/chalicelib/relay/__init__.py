@@ -10,8 +10,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
+from ..contract.message import Message
+from ..outbox.row import Row
 from ..outbox.table import Outbox
 from ..settings import Parameters
 from ..telegram.bot_api import Sender
@@ -25,9 +28,12 @@ from .groups import Groups
 from .intake import Intake
 from .ksuid import ksuid
 from .notes import Notes
-from .outcome import Accepted, Delivered
+from .outcome import Accepted, Claim, Delivered
 from .parkings import Parkings
 from .redelivery import Redelivery
+
+if TYPE_CHECKING:
+    from .heartbeats import Heartbeat, Heartbeats
 
 __all__ = ["Accepted", "Delivered", "Entry", "Relay"]
 
@@ -59,16 +65,56 @@ class Relay:
         groups = Groups(outbox, clock=clock, random=random)
         attempts = Attempts(courier, outbox, notes, groups, parameters, clock=clock, sleep=sleep, random=random)
         parkings = Parkings(attempts, notes, outbox, stage=stage, clock=clock)
-        acceptance = Acceptance(courier, attempts, notes, chats, outbox, clock=clock)
-        intake = Intake(attempts, groups, notes, chats, outbox, clock=clock)
+        self._attempts, self._notes, self._outbox = attempts, notes, outbox
+        acceptance = Acceptance(courier, attempts, notes, chats, outbox, self._beat, clock=clock)
+        intake = Intake(attempts, groups, notes, chats, outbox, self._beat, clock=clock)
         redelivery = Redelivery(
-            courier, attempts, groups, notes, parkings, chats, outbox, clock=clock, sleep=sleep, random=random
+            *(courier, attempts, groups, notes, parkings, chats, outbox, self._miss),
+            clock=clock,
+            sleep=sleep,
+            random=random,
         )
         self.accept = acceptance.accept
         self.park = acceptance.park
         self.status = partial(find_status, outbox)
         self.take = intake.take
         self.redeliver = redelivery.redeliver
+
+    def acknowledge(self, digest: str, *, who: str, update_id: int, deadline: float) -> str | None:
+        """Has a live message show who acknowledged it, and gives the words for him; None if there is none to.
+
+        digest: as the button has it. update_id: a press that is told again changes nothing. Raises TableUnavailable.
+        """
+        joined = self._attempts.live.acknowledge(digest, who, update_id)
+        if joined is None or joined.row.wanted.acknowledged is None:
+            return None
+        self._attempts.show(joined, digest, deadline)
+        by = joined.row.wanted.acknowledged.who
+        return "Acknowledged" if joined.version else f"Acknowledged by {by}"
+
+    def snooze(self, digest: str, *, who: str, update_id: int, deadline: float) -> str | None:
+        """Has a live message make no sound for an hour. Else as ``acknowledge``."""
+        joined = self._attempts.live.snooze(digest, who, update_id)
+        if joined is None:
+            return None
+        self._attempts.show(joined, digest, deadline)
+        return "Snoozed for an hour" if joined.row.wanted.acknowledged is None else "Acknowledged already"
+
+    def heartbeats(self) -> list[Heartbeat]:
+        """All heartbeats that are known, by their names. Raises TableUnavailable."""
+        return self._heartbeats.all()
+
+    @cached_property
+    def _heartbeats(self) -> Heartbeats:
+        from .heartbeats import Heartbeats  # few messages are beats: it stays out of the cold start
+
+        return Heartbeats(self._attempts, self._notes, self._outbox, clock=self._clock)
+
+    def _beat(self, message: Message, deadline: float) -> Delivered:
+        return self._heartbeats.beat(message, deadline)
+
+    def _miss(self, entry: Row) -> Claim | None:
+        return self._heartbeats.miss(entry)
 
     def new_id(self) -> str:
         """An id for a message that came without one."""

@@ -30,7 +30,10 @@ from .outcome import Accepted, Claim, Delivered, Joined, Parked, log_outcome
 
 
 class Acceptance:
-    """Sends a message at once, and keeps it where Telegram cannot take it now. clock: epoch seconds."""
+    """Sends a message at once, and keeps it where Telegram cannot take it now.
+
+    beat: takes a heartbeat, by a deadline. clock: epoch seconds.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Acceptance:
         notes: Notes,
         chats: Chats,
         outbox: Outbox,
+        beat: Callable[[Message, float], Delivered],
         *,
         clock: Callable[[], float],
     ) -> None:
@@ -47,6 +51,7 @@ class Acceptance:
         self._notes = notes
         self._chats = chats
         self._outbox = outbox
+        self._beat = beat
         self._clock = clock
 
     def accept(
@@ -66,6 +71,8 @@ class Acceptance:
             raise InvalidMessage("chat", error.reason) from None
         except Unavailable:
             pass  # the message is kept, and its chat looked up when it is sent
+        if message.heartbeat is not None:
+            return self._beat(message, deadline)
         key, now = Key.of_id(message.id or spare_id), self._clock()
         content = Content.of(message, now, mended=mended)
         if content.turn > now:

@@ -28,7 +28,10 @@ _log = logging.getLogger("botte.relay")
 
 
 class Intake:
-    """Takes entries into ``outbox``, and sends at once what can be sent. clock: epoch seconds."""
+    """Takes entries into ``outbox``, and sends at once what can be sent.
+
+    beat: takes a heartbeat, by a deadline. clock: epoch seconds.
+    """
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class Intake:
         notes: Notes,
         chats: Chats,
         outbox: Outbox,
+        beat: Callable[[Message, float], object],
         *,
         clock: Callable[[], float],
     ) -> None:
@@ -46,6 +50,7 @@ class Intake:
         self._notes = notes
         self._chats = chats
         self._outbox = outbox
+        self._beat = beat
         self._clock = clock
 
     def take(self, entries: Iterable[Entry], *, deadline: float) -> None:
@@ -94,6 +99,9 @@ class Intake:
         content, key = Content.of(message, now, entry.sequence, mended=mended), entry.key(message.id)
         try:
             self._check_chat(message)
+            if message.heartbeat is not None:
+                self._beat(message, deadline)
+                return
             if content.turn > now:
                 self._outbox.add(key, content, states.wait)
                 self._reserve_id(message.id, entry, key, content)

@@ -31,7 +31,7 @@ _log = logging.getLogger("botte.relay")
 class Redelivery:
     """Sends what is due, each lane at Telegram's pace; safe when two runs do it at once.
 
-    clock: epoch seconds. random: gives so many random bytes.
+    miss: makes a message of a heartbeat that did not come. clock: epoch seconds. random: gives so many random bytes.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Redelivery:
         parkings: Parkings,
         chats: Chats,
         outbox: Outbox,
+        miss: Callable[[Row], Claim | None],
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
@@ -55,6 +56,7 @@ class Redelivery:
         self._parkings = parkings
         self._chats = chats
         self._outbox = outbox
+        self._miss = miss
         self._blame = Blame(courier, attempts, clock=clock, random=random)
         self._strays = Strays(outbox, clock=clock)
         self._stuck: set[str] = set()  # partitions of which a row could not be taken in this run
@@ -165,6 +167,8 @@ class Redelivery:
         """Takes a message, or the next of a group; one of another lane, or that is not next, is left to its turn."""
         if entry.key == Key.of_parkings():
             return self._parkings.tell()
+        if entry.key.is_heartbeat:
+            return self._miss(entry)
         row = self._groups.find_head(entry, lane.chat) if entry.key.is_group else entry
         until = None if len(self._stuck) < MAX_STUCK else self._clock()
         claim = None if row is None else self._attempts.reclaim(row, until=until)

@@ -36,7 +36,7 @@ def edited_entry(entry: Mapping[str, Any], call: Call, message: Mapping[str, Any
     """The entry after an edit: the words are those of the edited message, the rest stays."""
     edited = {"caption", "reply_markup", "link_preview_options"}
     if call.method != "editmessagereplymarkup":
-        edited.add("parse_mode")
+        edited |= {"parse_mode", "mended"}
     kept = {name: value for name, value in entry.items() if name not in edited}
     return {**kept, **_words(call, message), "edit_date": message["edit_date"]}
 

@@ -192,10 +192,11 @@ class FakeTelegram:
     def press(
         self, message_id: int, data: str, chat_id: int | None = None, user: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Makes the update of somebody pressing a button, in the private chat unless another is named.
+        """Makes the update of somebody pressing a button of a message, as POST /inbox/press.
 
-        user: what tells them from the owner, such as {"id": 7, "first_name": "Anna"}. As Telegram itself does with
-        another program than its own, this takes any data. Raises ApiError where the chat is unknown.
+        chat_id: where the message is said to be, None for where it is. user: what tells them from the owner, such as
+        {"id": 7, "first_name": "Anna"}. Any data is taken, as from programs that are not Telegram's own.
+        Raises ApiError where the chat is unknown.
         """
         return self._presses.press(message_id, data, chat_id, user)
 

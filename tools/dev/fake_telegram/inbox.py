@@ -66,11 +66,12 @@ class Inbox:
         with self._changed:
             return next(self._message_ids)
 
-    def telegram_message(self, chat_id: int, message_id: int) -> dict[str, Any] | None:
-        """Telegram's Message object of a message in a chat, whoever wrote it; None where it is not, or no more."""
+    def telegram_message(self, chat_id: int | None, message_id: int) -> dict[str, Any] | None:
+        """Telegram's Message object of a message in a chat, in any for None, whoever wrote it; None where it is not, or
+        no more."""
         with self._changed:
             found = self._telegram_messages.get(message_id)
-        return found if found and found["chat"]["id"] == chat_id else None
+        return found if found and chat_id in (None, found["chat"]["id"]) else None
 
     def add_message(self, entry: dict[str, Any], message: dict[str, Any], call: Hashable = None) -> None:
         """entry: as the inbox lists it. message: Telegram's object. call: the content of the call that sent it.

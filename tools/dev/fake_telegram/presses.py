@@ -31,12 +31,13 @@ class Presses:
         self._waiting: dict[str, tuple[float, dict[str, Any]]] = {}  # the time, and the query, by its id
 
     def press(self, message_id: int, data: str, chat_id: int | None, user: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Makes the update. What is no message of the chat is one that can't be accessed, as in Telegram.
+        """Makes the update. A message that is not in the chat is one that can't be accessed, as in Telegram.
 
-        Raises ApiError where the chat is unknown.
+        chat_id: None for the message's own. Raises ApiError where the chat is unknown.
         """
-        chat = self._chats.find(str(self._chats.owner_id if chat_id is None else chat_id))
-        message = self._inbox.telegram_message(chat["id"], message_id)
+        message = self._inbox.telegram_message(chat_id, message_id)
+        own_chat_id = message["chat"]["id"] if message else self._chats.owner_id
+        chat = self._chats.find(str(own_chat_id if chat_id is None else chat_id))
         query_id = str(next(self._ids))
         query: dict[str, Any] = {
             "id": query_id,

@@ -40,7 +40,9 @@ class Topics:
         name = " ".join(call.parameters.get("name", "").split())[:NAME_LIMIT]
         if not name:
             raise bad_request("name must be non-empty")
-        thread_id = self._inbox.next_message_id()
+        thread_id = self._inbox.next_message_id()  # of the message that tells of the topic
+        if thread_id == GENERAL_TOPIC:
+            thread_id = self._inbox.next_message_id()
         with self._lock:
             self._names[chat_id, thread_id] = name
         color = call.integer("icon_color", _ICON_COLOR)
