@@ -13,7 +13,7 @@ from chalice import Chalice, Rate, Response
 from chalice.app import CloudWatchEvent, DynamoDBEvent, SQSEvent
 
 from chalicelib.aws import Aws
-from chalicelib.doors import hook, http, webhook
+from chalicelib.doors import hook, http
 from chalicelib.doors.invoke import send_invoked
 from chalicelib.doors.queue import read_queue
 from chalicelib.doors.stream import Tasks
@@ -52,6 +52,11 @@ def http_message() -> Response:
     return Response(*http.post_message(relay, parameters, app.current_request, time.time()))
 
 
+@app.route("/heartbeat/{name}", methods=["POST"], content_types=http.CONTENT_TYPES)
+def http_heartbeat(name: str) -> Response:
+    return Response(*http.post_heartbeat(relay, parameters, app.current_request, name, time.time()))
+
+
 @app.route("/hook/{name}", methods=["POST"], content_types=hook.CONTENT_TYPES)
 def http_hook(name: str) -> Response:
     return Response(*hook.post_hook(relay, parameters, app.current_request, name, time.time()))
@@ -64,6 +69,8 @@ def http_message_status(id: str) -> Response:
 
 @app.route("/telegram-webhook", methods=["POST"])
 def http_telegram_webhook() -> Response:
+    from chalicelib.doors import webhook
+
     return Response(*webhook.post_update(relay, outbox, parameters, app.current_request, time.time()))
 
 

@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
+import requests
 from xdist.scheduler import LoadFileScheduling
 
 from chalicelib.aws import Aws
 from chalicelib.doors.stream import Tasks
+from chalicelib.doors.webhook import ALLOWED_UPDATES
 from chalicelib.dynamodb import DynamoTable
 from chalicelib.errors import ParametersUnavailable
 from chalicelib.outbox.table import Outbox, OutboxTable
@@ -164,6 +166,18 @@ def doors(app_doors: Doors, table: Table, tasks_table: Table, telegram: FakeTele
     """The four doors of the app, on empty tables and an empty inbox."""
     aws.calls.reset()
     return app_doors
+
+
+@pytest.fixture
+def webhook(doors: Doors, telegram: FakeTelegram) -> Iterator[str]:
+    """The fake Telegram brings its updates to the app, at this address."""
+    api = f"{telegram.url}/bot{TWIN_BOT_TOKEN}"
+    url = f"{doors.url}/telegram-webhook"
+    fields = {"url": url, "secret_token": WEBHOOK_SECRET, "allowed_updates": ALLOWED_UPDATES}
+    requests.post(f"{api}/setWebhook", json=fields, timeout=10).raise_for_status()
+    yield url
+    telegram.set_fault({"kind": "none"})
+    requests.post(f"{api}/deleteWebhook", json={"drop_pending_updates": True}, timeout=10).raise_for_status()
 
 
 @pytest.fixture

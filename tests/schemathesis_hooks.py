@@ -16,22 +16,33 @@ KNOWN: dict[str, Any] = {
     "document": "https://example.org/1",
     "link_preview_options": {"url": "https://example.org"},
     "reply_markup": {"inline_keyboard": [[{"text": "Open", "url": "https://example.org"}]]},
+    "escalate_after": 600,
+    "every": "26h",
 }
+# What asks something of other fields, which may be in the body while it is in the query.
+DEMANDING = {"renotify", "ack", "escalate_after", "urgent"}
+OF_HEARTBEATS = {"chat", "sender_app"}
 
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """A configured chat, integers without a point and not too far ahead, public hosts, words that show, and a new id.
 
-    A field is in the body or in the query, and an object in a form is JSON.
+    A field is in the body or in the query, which fit together, and an object in a form is JSON.
     """
-    if case.path != "/message" or case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
+    if (
+        case.path not in ("/message", "/heartbeat/{name}")
+        or case.meta is None
+        or case.meta.generation.mode is not GenerationMode.POSITIVE
+    ):
         return
     if isinstance(case.body, str):
         case.body = f"Hello {case.body}"
     body = case.body if isinstance(case.body, dict) else {}
     query = case.query or {}
-    for name in body.keys() & query.keys():
+    is_heartbeat = body.get("heartbeat") is not None
+    kept = {*query} & OF_HEARTBEATS if is_heartbeat else {*query} - DEMANDING
+    for name in ({*query} - kept) | (body.keys() & query.keys()) if case.path == "/message" else ():
         del query[name]
     for fields in (body, query):
         known = {**KNOWN, "id": case.id, "text": f"Hello {fields.get('text')}"}
@@ -40,3 +51,5 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         body.update({name: json.dumps(value) for name, value in body.items() if isinstance(value, dict)})
     if case.headers and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = case.id
+        if is_heartbeat:
+            del case.headers["Idempotency-Key"]

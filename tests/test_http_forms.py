@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
+from chalicelib.doors import bodies
 from tests.doors import TOKEN, Doors, RelayDoors, texts
 from tools.dev.fake_telegram import FakeTelegram
 
@@ -133,6 +134,14 @@ def test_options_are_texts_in_a_form_and_in_a_query(relay_doors: RelayDoors, tel
         assert sent[name] == OPTIONS[name][1]
 
 
+def test_texts_stand_for_what_the_fields_of_live_messages_are() -> None:
+    """A name that looks like a number stays a text, and what ``every`` says is the contract's to read."""
+    texts = {"renotify": "true", "ack": "1", "urgent": "FALSE", "escalate_after": "600"}
+    names = {"collapse_key": "5", "heartbeat": "7", "every": "60"}
+    values = {"renotify": True, "ack": True, "urgent": False, "escalate_after": 600}
+    assert bodies.typed([*texts.items(), *names.items()]) == {**values, **names}
+
+
 @pytest.mark.outbox("memory")
 @pytest.mark.parametrize(
     ("body", "field"),
@@ -150,6 +159,14 @@ def test_options_are_texts_in_a_form_and_in_a_query(relay_doors: RelayDoors, tel
         ("text=a&id=", "id"),
         ("text=a&txet=b", "txet"),
         ("text=a&=b", ""),
+        ("text=a&renotify=maybe", "renotify"),
+        ("text=a&renotify=true", "renotify"),
+        ("text=a&ack=1", "ack"),
+        ("text=a&collapse_key=k&ack=true&escalate_after=10m", "escalate_after"),
+        ("text=a&urgent=1&disable_notification=1", "urgent"),
+        ("heartbeat=nightly", "every"),
+        ("heartbeat=nightly&every=soon", "every"),
+        ("heartbeat=nightly&every=26h&text=a", "text"),
     ],
 )
 def test_a_wrong_value_in_a_form_is_refused_by_the_name_of_its_field(
@@ -168,6 +185,8 @@ def test_a_wrong_value_in_a_form_is_refused_by_the_name_of_its_field(
         ("chat=ops&chat=default", "chat"),
         ("disable_notification=maybe", "disable_notification"),
         ("x=1", "x"),
+        ("renotify=true", "renotify"),
+        ("heartbeat=nightly&every=26h", "text"),
         ("token=local-token", "token"),
     ],
 )

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contract.message import InvalidMessage
+from chalicelib import senders
+from chalicelib.contract.message import InvalidMessage, Message
 from chalicelib.doors.queue import read_queue
 from chalicelib.errors import Refused, ThreadNotFound
 from chalicelib.outbox import states
@@ -180,6 +181,18 @@ UNREADABLE = [
         ["reply_markup"],
         id="keyboard_below_html",
     ),
+    pytest.param({"text": "a", "collapse_key": "a b"}, "a", ["collapse_key"], id="collapse_key_space"),
+    pytest.param(
+        {"text": "a", "collapse_key": 5, "renotify": True, "ack": True, "escalate_after": 60},
+        "a",
+        ["collapse_key", "renotify", "ack", "escalate_after"],
+        id="what_needs_a_collapse_key",
+    ),
+    pytest.param({"text": "a", "escalate_after": "10m"}, "a", ["escalate_after"], id="escalate_after_text"),
+    pytest.param({"text": "a", "urgent": "yes"}, "a", ["urgent"], id="urgent_text"),
+    pytest.param({"text": "a", "urgent": True, "disable_notification": True}, "a", ["urgent"], id="urgent_silently"),
+    pytest.param({"text": "a", "every": "26h"}, "a", ["every"], id="every_without_a_heartbeat"),
+    pytest.param({"text": "a", "heartbeat": "two words"}, "a", ["heartbeat"], id="heartbeat_space"),
 ]
 
 
@@ -259,6 +272,44 @@ def test_a_photo_goes_out_whatever_is_beside_it(
     relay_doors.send(door, fields)
     assert [(sent["method"], sent["text"]) for sent in telegram.messages] == [("sendPhoto", caption)]
     assert logged(caplog, "mended") == [mended]
+
+
+@pytest.mark.parametrize("door", LENIENT_DOORS)
+@pytest.mark.parametrize("beside", [{"text": "look"}, {"photo": IMAGE, "text": "look"}])
+def test_words_go_out_and_a_heartbeat_beside_them_does_not_count(
+    relay_doors: RelayDoors, telegram: FakeTelegram, caplog: pytest.LogCaptureFixture, door: str, beside: dict[str, str]
+) -> None:
+    """Nobody can tell which was meant, and words are not lost."""
+    caplog.set_level("INFO", "botte")
+    relay_doors.send(door, {"heartbeat": "nightly", "every": "26h", **beside})
+    assert texts(telegram.messages) == ["look"]
+    assert logged(caplog, "mended") == [["heartbeat", "every"]]
+
+
+@pytest.mark.parametrize(
+    ("beside", "mended"),
+    [
+        ({}, ()),
+        ({"id": "k1", "urgent": True}, ("id", "urgent")),
+        ({"chat": None, "sender_app": None, "text": None}, ()),
+        ({"photo": "http://h/a.png"}, ("photo",)),
+        ({"reply_markup": {"inline_keyboard": [[{**OPEN, "callback_data": "x"}]]}}, ("reply_markup",)),
+        ({"unknown": 1}, ()),
+    ],
+)
+def test_a_heartbeat_without_words_is_read_without_what_it_does_not_take(
+    beside: dict[str, Any], mended: tuple[str, ...]
+) -> None:
+    """Also beside fields that Botte does not know."""
+    body = json.dumps({"heartbeat": "nightly", "every": "26h", **beside})
+    assert senders.read_text(body, now=0.0) == (Message(heartbeat="nightly", every=93_600), mended)
+
+
+@pytest.mark.parametrize("every", [None, "soon", 0])
+def test_a_heartbeat_of_which_nobody_can_tell_when_it_is_due_is_an_error(every: object) -> None:
+    """It has no words that could go out."""
+    with pytest.raises(InvalidMessage, match="every: is required with a heartbeat"):
+        senders.read_text(json.dumps({"heartbeat": "nightly", "every": every}), now=0.0)
 
 
 @pytest.mark.parametrize("door", LENIENT_DOORS)

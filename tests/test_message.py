@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.contract.message import FIELDS, InvalidMessage, Message, clean, has_words, parse_json
+from chalicelib.contract.message import FIELDS, HEARTBEAT_FIELDS, InvalidMessage, Message, clean, has_words, parse_json
 
 NOW = 1_800_000_000.0
 THIRTY_DAYS = 30 * 86_400
@@ -22,6 +22,8 @@ def keyboard(*buttons: object) -> dict[str, object]:
 
 
 BUTTON = {"text": "Look", "url": "https://example.com/"}
+LIVE = {"text": "a", "collapse_key": "disk-db1"}
+BEAT = {"heartbeat": "nightly", "every": 93_600}
 
 
 def read(fields: object, **options: Any) -> Message:
@@ -76,6 +78,19 @@ def read(fields: object, **options: Any) -> Message:
         pytest.param({"photo": "https://bücher.example/ä"}, id="photo_idn"),
         pytest.param({"text": "a", "deliver_at": 0}, id="deliver_at_long_ago"),
         pytest.param({"text": "a", "deliver_at": int(NOW) + THIRTY_DAYS}, id="deliver_at_30_days"),
+        pytest.param({"text": "a", "collapse_key": "!"}, id="collapse_key_1"),
+        pytest.param({"text": "a", "collapse_key": "~" * 255}, id="collapse_key_255"),
+        pytest.param({"photo": URL, "collapse_key": "k"}, id="collapse_key_of_a_photo"),
+        pytest.param({**LIVE, "renotify": True, "disable_notification": False}, id="renotify"),
+        pytest.param({"text": "a", "renotify": False, "ack": False, "urgent": False}, id="flags_that_ask_for_nothing"),
+        pytest.param({**LIVE, "disable_notification": True, "renotify": False}, id="renotify_not_and_no_sound"),
+        pytest.param({**LIVE, "ack": True}, id="ack"),
+        pytest.param({**LIVE, "ack": True, "escalate_after": 1}, id="escalate_after_1"),
+        pytest.param({**LIVE, "ack": True, "escalate_after": 86_400}, id="escalate_after_a_day"),
+        pytest.param({"text": "a", "urgent": True}, id="urgent"),
+        pytest.param({"heartbeat": "!", "every": 1}, id="heartbeat_least"),
+        pytest.param({"heartbeat": "~" * 64, "every": 366 * 86_400}, id="heartbeat_most"),
+        pytest.param({**BEAT, "chat": "ops", "sender_app": "cron"}, id="heartbeat_with_all"),
     ],
 )
 def test_what_the_contract_takes_stays_as_it_is(fields: dict[str, object]) -> None:
@@ -119,6 +134,13 @@ WRONG_TYPES: dict[str, list[object]] = {
     "photo": [5, True, [URL], {"url": URL}],
     "document": [5, True, [URL], {"url": URL}],
     "deliver_at": [True, False, 1.8e9, "1800000000", [1], {}],
+    "collapse_key": [5, 1.5, True, ["a"], {"a": 1}],
+    "renotify": [0, 1, "true", [], {}],
+    "ack": [0, 1, "true", [], {}],
+    "escalate_after": [True, False, 60.0, "60", "1m", [60], {}],
+    "urgent": [0, 1, "true", [], {}],
+    "heartbeat": [5, 1.5, True, ["a"], {"a": 1}],
+    "every": [True, False, 60.0, [60], {}],
 }
 
 
@@ -228,6 +250,85 @@ def test_a_value_out_of_bounds_is_refused_by_the_name_of_the_field(fields: dict[
     with pytest.raises(InvalidMessage) as caught:
         read(fields)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        pytest.param({**LIVE, "collapse_key": "a b"}, "collapse_key: must be 1 to 255 visible ASCII", id="key_space"),
+        pytest.param({**LIVE, "collapse_key": ""}, "collapse_key: must be 1 to 255 visible ASCII", id="key_empty"),
+        pytest.param({**LIVE, "collapse_key": "k" * 256}, "collapse_key: must be 1 to 255 visible", id="key_256"),
+        pytest.param(
+            {"text": "a", "renotify": True}, "renotify: makes sense only with collapse_key: ", id="renotify_alone"
+        ),
+        pytest.param({"text": "a", "ack": True}, "ack: makes sense only with collapse_key: ", id="ack_alone"),
+        pytest.param(
+            {**LIVE, "escalate_after": 60}, "escalate_after: makes sense only with ack: ", id="escalation_without_ack"
+        ),
+        pytest.param(
+            {**LIVE, "ack": False, "escalate_after": 60},
+            "escalate_after: makes sense only with ack: ",
+            id="escalation_with_ack_not",
+        ),
+        pytest.param(
+            {**LIVE, "ack": True, "escalate_after": 0}, "escalate_after: must be from 1 to 86400", id="escalation_0"
+        ),
+        pytest.param(
+            {**LIVE, "ack": True, "escalate_after": 86_401},
+            "escalate_after: must be from 1 to 86400",
+            id="escalation_over_a_day",
+        ),
+        pytest.param(
+            {**LIVE, "renotify": True, "disable_notification": True},
+            "renotify: contradicts disable_notification",
+            id="renotify_without_a_sound",
+        ),
+        pytest.param(
+            {"text": "a", "urgent": True, "disable_notification": True},
+            "urgent: contradicts disable_notification",
+            id="urgent_without_a_sound",
+        ),
+        pytest.param({"heartbeat": "nightly"}, "every: is required with a heartbeat", id="heartbeat_without_every"),
+        pytest.param({"text": "a", "every": 60}, "every: makes sense only with heartbeat: ", id="every_alone"),
+        pytest.param({"every": 60}, "every: makes sense only with heartbeat: ", id="every_and_nothing"),
+        pytest.param({**BEAT, "heartbeat": ""}, "heartbeat: must be 1 to 64 visible ASCII", id="heartbeat_empty"),
+        pytest.param({**BEAT, "heartbeat": "h" * 65}, "heartbeat: must be 1 to 64 visible ASCII", id="heartbeat_65"),
+        pytest.param({**BEAT, "heartbeat": "a b"}, "heartbeat: must be 1 to 64 visible ASCII", id="heartbeat_space"),
+        pytest.param({**BEAT, "heartbeat": "é"}, "heartbeat: must be 1 to 64 visible ASCII", id="heartbeat_letter"),
+        pytest.param({**BEAT, "every": 0}, "every: must be from 1 to 31622400", id="every_0"),
+        pytest.param({**BEAT, "every": "0h"}, "every: must be from 1 to 31622400", id="every_0_hours"),
+        pytest.param({**BEAT, "every": "367d"}, "every: must be from 1 to 31622400", id="every_367_days"),
+        pytest.param({**BEAT, "every": "9" * 400}, "every: must be a number of seconds, or a text", id="every_huge"),
+        pytest.param({**BEAT, "every": "1w"}, "every: must be a number of seconds, or a text", id="every_week"),
+        pytest.param({**BEAT, "every": "1h30m"}, "every: must be a number of seconds, or a text", id="every_of_two"),
+        pytest.param({**BEAT, "every": "-5"}, "every: must be a number of seconds, or a text", id="every_negative"),
+        pytest.param({**BEAT, "every": "\u0665h"}, "every: must be a number of seconds, or a text", id="every_arabic"),
+    ],
+)
+def test_a_new_kind_of_message_is_refused_with_the_reason(fields: dict[str, object], reason: str) -> None:
+    with pytest.raises(InvalidMessage) as caught:
+        read(fields)
+    assert str(caught.value).startswith(reason)
+
+
+@pytest.mark.parametrize("name", [name for name in FIELDS if name not in HEARTBEAT_FIELDS])
+def test_a_heartbeat_stands_beside_nothing_that_a_message_has(name: str) -> None:
+    """Not even beside what would ask for nothing."""
+    fitting: dict[str, object] = {"text": "a", "photo": URL, "document": URL, "id": "k", "collapse_key": "k"}
+    fitting |= {"parse_mode": "HTML", "reply_markup": keyboard(BUTTON), "link_preview_options": {}}
+    fitting |= {"message_thread_id": 1, "deliver_at": 0, "escalate_after": 1}
+    with pytest.raises(InvalidMessage) as caught:
+        read({**BEAT, name: fitting.get(name, False)})
+    assert str(caught.value) == f"{name}: a heartbeat has no {name}; it takes every, chat, sender_app"
+
+
+@pytest.mark.parametrize(
+    ("every", "seconds"),
+    [(1, 1), ("1", 1), ("45s", 45), ("90m", 5400), ("26h", 93_600), ("2D", 172_800), (" 26 h ", 93_600)],
+)
+def test_every_is_seconds_or_a_text_with_a_unit(every: object, seconds: int) -> None:
+    message = read({"heartbeat": "nightly", "every": every})
+    assert (message.every, message.to_fields()["every"]) == (seconds, seconds)
 
 
 @pytest.mark.parametrize(
@@ -372,12 +473,19 @@ MESSAGES = st.fixed_dictionaries(
         ),
         "photo": st.just(URL),
         "deliver_at": st.integers(0, int(NOW) + THIRTY_DAYS),
+        "collapse_key": VISIBLE,
     },
 )
 
 
+BEATS = st.fixed_dictionaries(
+    {"heartbeat": VISIBLE.map(lambda name: name[:64]), "every": st.integers(1, 366 * 86_400)},
+    optional={"chat": PRINTABLE, "sender_app": PRINTABLE},
+)
+
+
 @settings(max_examples=100, deadline=None)
-@given(MESSAGES)
+@given(MESSAGES | BEATS)
 def test_a_message_comes_back_from_its_fields_as_it_was(fields: dict[str, object]) -> None:
     message = read(fields)
     assert read(message.to_fields()) == message

@@ -33,7 +33,12 @@ from tools.dev.fake_telegram import FakeTelegram
 
 DOCUMENT = document(VERSION, "/")
 SCHEMAS = DOCUMENT["components"]["schemas"]
-PATHS = {"/message": "/message", "/hook/{name}": "/hook/cron", "/message/{id}": "/message/k1"}
+PATHS = {
+    "/message": "/message",
+    "/heartbeat/{name}": "/heartbeat/nightly?every=26h",
+    "/hook/{name}": "/hook/cron",
+    "/message/{id}": "/message/k1",
+}
 HOOK_TOKEN = "local-hook-token"
 Operation: TypeAlias = dict[str, Any]
 
@@ -113,6 +118,8 @@ def test_it_has_the_fields_of_a_message() -> None:
     assert tuple(SCHEMAS["Form"]["properties"]) == FIELDS
 
 
+LIVE = {"text": "a", "collapse_key": "disk-db1"}
+BEAT = {"heartbeat": "nightly", "every": "26h"}
 BUTTON = [{"text": "Open", "url": "https://example.org"}]
 KEYBOARD = {"inline_keyboard": [[{"text": "Open", "url": "https://example.org/@a?b#c"}], []]}
 
@@ -138,6 +145,11 @@ KEYBOARD = {"inline_keyboard": [[{"text": "Open", "url": "https://example.org/@a
         ("reply_markup", {"inline_keyboard": [BUTTON * 100]}, {"inline_keyboard": [BUTTON * 101]}),
         ("reply_markup", KEYBOARD, {"inline_keyboard": [[{"text": "a" * 257, "url": "https://example.org"}]]}),
         *(("parse_mode", mode.swapcase(), mode + "x") for mode in PARSE_MODES),
+        ("collapse_key", "~" * 255, "~" * 256),
+        ("collapse_key", "!", "a b"),
+        ("renotify", False, "false"),
+        ("ack", False, 0),
+        ("urgent", True, "true"),
     ],
 )
 def test_the_limits_are_those_of_the_contract(field: str, good: Any, bad: Any) -> None:
@@ -160,10 +172,43 @@ def test_the_limits_are_those_of_the_contract(field: str, good: Any, bad: Any) -
         ({"text": "a", "chat_id": 7}, False),
         ({}, False),
         ([], False),
+        ({**LIVE, "renotify": True, "ack": True, "escalate_after": 86_400, "urgent": True}, True),
+        ({**LIVE, "renotify": False, "ack": False, "escalate_after": None, "disable_notification": True}, True),
+        ({"text": "a", "renotify": False, "ack": False, "urgent": False, "disable_notification": True}, True),
+        ({"text": "a", "urgent": True, "disable_notification": False}, True),
+        ({"text": "a", "renotify": True}, False),
+        ({"text": "a", "renotify": True, "collapse_key": None}, False),
+        ({"text": "a", "ack": True}, False),
+        ({**LIVE, "escalate_after": 600}, False),
+        ({**LIVE, "escalate_after": 600, "ack": False}, False),
+        ({**LIVE, "escalate_after": 0, "ack": True}, False),
+        ({**LIVE, "escalate_after": 86_401, "ack": True}, False),
+        ({**LIVE, "renotify": True, "disable_notification": True}, False),
+        ({"text": "a", "urgent": True, "disable_notification": True}, False),
+        (BEAT, True),
+        ({**BEAT, "chat": "ops", "sender_app": [7], "text": None, "urgent": None}, True),
+        ({**BEAT, "heartbeat": "~" * 64, "every": 31_622_400}, True),
+        ({**BEAT, "every": " 90 M "}, True),
+        ({**BEAT, "heartbeat": "~" * 65}, False),
+        ({**BEAT, "heartbeat": "two words"}, False),
+        ({**BEAT, "every": 31_622_401}, False),
+        ({**BEAT, "every": 0}, False),
+        ({**BEAT, "every": "1w"}, False),
+        ({**BEAT, "every": True}, False),
+        ({**BEAT, "every": None}, False),
+        ({**BEAT, "text": "a"}, False),
+        ({**BEAT, "urgent": False}, False),
+        ({**BEAT, "id": "k1"}, False),
+        ({"heartbeat": "nightly"}, False),
+        ({"text": "a", "every": 60}, False),
+        ({"text": "a", "heartbeat": None, "every": 60}, False),
     ],
 )
 def test_which_fields_are_needed_is_as_in_the_contract(given: Any, is_valid: bool) -> None:
     assert (faults(SCHEMAS["Message"], given) == []) is is_valid
+    if isinstance(given, dict):  # a form has no null
+        form = {name: value for name, value in given.items() if value is not None and name != "sender_app"}
+        assert (faults(SCHEMAS["Form"], form) == []) is is_valid
     if is_valid:
         assert Message.from_fields(given, now=0.0)
     else:
@@ -285,6 +330,13 @@ GET_CASES: list[tuple[int, str, dict[str, str]]] = [
     (404, "k2", {}),
     (415, "k1", {"Content-Type": "text/xml"}),
 ]
+BEAT_CASES: list[tuple[int, str, dict[str, str]]] = [
+    (200, "?every=26h", {}),
+    (400, "", {}),
+    (401, "?every=26h", {"Authorization": ""}),
+    (403, "?every=26h", {"Authorization": "wrong"}),
+    (415, "?every=26h", {"Content-Type": "text/xml"}),
+]
 ERRORS: list[BotteError | InvalidMessage] = [
     InvalidMessage("text", "is required"),
     InvalidMessage("chat_id", "not taken"),
@@ -325,11 +377,22 @@ def test_a_question_for_a_message_is_answered_as_it_says(
     check_response(DOCUMENT["paths"]["/message/{id}"]["get"], response)
 
 
+@pytest.mark.parametrize(("status", "query", "headers"), BEAT_CASES)
+def test_a_heartbeat_is_answered_as_it_says(doors: Doors, status: int, query: str, headers: dict[str, str]) -> None:
+    given = {"Authorization": TOKEN, **headers}
+    response = requests.post(f"{doors.url}/heartbeat/nightly{query}", headers=given, timeout=30)
+    assert response.status_code == status, response.text
+    check_response(DOCUMENT["paths"]["/heartbeat/{name}"]["post"], response)
+
+
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_it_has_each_error_that_the_door_can_answer(error: BotteError | InvalidMessage) -> None:
     given = answer_to(error)
-    for path in ("/message", "/hook/{name}"):
-        told = DOCUMENT["paths"][path]["post"]["responses"][str(given.status_code)]
+    for path in ("/message", "/hook/{name}", "/heartbeat/{name}"):
+        responses = DOCUMENT["paths"][path]["post"]["responses"]
+        if path == "/heartbeat/{name}" and not isinstance(error, (InvalidMessage, Unavailable)):
+            continue  # it is noted, and neither sent nor named by an id
+        told = responses[str(given.status_code)]
         check_answer(told, given.body, {name: str(value) for name, value in given.headers.items()})
         assert isinstance(given.body, dict)
         assert told["content"][bodies.JSON]["example"]["Code"] == given.body["Code"]
@@ -343,6 +406,7 @@ def test_it_has_the_statuses_that_are_answered_and_no_other() -> None:
     assert {(path, method): {*operation["responses"]} for path, method, operation in operations()} == {
         ("/message", "POST"): posts,
         ("/hook/{name}", "POST"): posts,
+        ("/heartbeat/{name}", "POST"): {str(case[0]) for case in BEAT_CASES} | {"413", "503"} | gateway,
         ("/message/{id}", "GET"): {str(case[0]) for case in GET_CASES} | {"503"} | gateway,
         ("/telegram-webhook", "POST"): {"200", "401", "403", "413", "415", "503"} | gateway,
         **{(path, "GET"): {"200", "415"} | gateway for path in ("/health", "/version", "/openapi.json")},
@@ -359,6 +423,7 @@ def test_it_has_what_opens_each_path() -> None:
     assert opens == {
         "/message": api_token,
         "/message/{id}": api_token,
+        "/heartbeat/{name}": api_token,
         "/hook/{name}": hook_token,
         "/telegram-webhook": ["webhookSecret"],
         "/health": [],
@@ -369,13 +434,15 @@ def test_it_has_what_opens_each_path() -> None:
 
 def test_it_has_the_parameters_of_a_message_and_of_a_hook() -> None:
     options = {"chat", "disable_notification", "protect_content", "message_thread_id", "deliver_at"}
+    options |= {"collapse_key", "renotify", "ack", "escalate_after", "urgent"}
     found = {
         path: {parameter["name"] for parameter in DOCUMENT["paths"][path]["post"]["parameters"]}
-        for path in ("/message", "/hook/{name}")
+        for path in ("/message", "/hook/{name}", "/heartbeat/{name}")
     }
     assert found == {
         "/message": {"Idempotency-Key", "sender_app", "parse_mode", *options},
         "/hook/{name}": {"name", "Idempotency-Key", "X-Amz-Sns-Message-Id", *options},
+        "/heartbeat/{name}": {"name", "every", "chat", "sender_app"},
     }
 
 

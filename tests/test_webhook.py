@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import requests
 
 from tests.conftest import OPS_CHAT_ID
 from tests.conftest import WEBHOOK_SECRET as SECRET
 from tests.doors import Doors, Table, event, texts
+from tests.updates import post_update, update
 from tools.dev.fake_telegram import TWIN_CHAT_ID, FakeTelegram
-
-
-@pytest.fixture
-def webhook(doors: Doors, telegram: FakeTelegram) -> Iterator[str]:
-    """The fake Telegram brings its updates to the app."""
-    api = f"{telegram.url}/bot1234567890:AA-fake-bot-token-of-the-local-twin"
-    url = f"{doors.url}/telegram-webhook"
-    requests.post(f"{api}/setWebhook", json={"url": url, "secret_token": SECRET}, timeout=10).raise_for_status()
-    yield url
-    requests.post(f"{api}/deleteWebhook", json={}, timeout=10)
-
-
-def post(url: str, update: object, *, secret: str | None = SECRET) -> requests.Response:
-    headers = {"X-Telegram-Bot-Api-Secret-Token": secret} if secret is not None else {}
-    return requests.post(url, json=update, headers=headers, timeout=10)
-
-
-def update(text: str, *, update_id: int = 1, chat_id: int = TWIN_CHAT_ID, **message: Any) -> dict[str, Any]:
-    return {"update_id": update_id, "message": {"chat": {"id": chat_id}, "text": text, **message}}
 
 
 @pytest.mark.parametrize(
@@ -42,8 +21,8 @@ def update(text: str, *, update_id: int = 1, chat_id: int = TWIN_CHAT_ID, **mess
         ("/echo\ntwo\nlines", "two\nlines"),
         ("/start", "Botte brings you messages from your own AWS account."),
         ("/help", "/echo <text> says it back"),
-        ("/echo", "I know /echo <text>, /status and /help."),
-        ("what?", "I know /echo <text>, /status and /help."),
+        ("/echo", "I know /failed, /pending, "),
+        ("what?", "/status, /echo <text> and /help."),
     ],
 )
 def test_a_command_typed_to_the_bot_is_answered(webhook: str, telegram: FakeTelegram, written: str, said: str) -> None:
@@ -59,7 +38,7 @@ def test_status_counts_what_is_in_the_table(webhook: str, doors: Doors, telegram
     telegram.set_fault({"kind": "chat_not_found"})
     doors.post({"text": "refused", "id": "two"})
     telegram.set_fault({"kind": "none"})
-    post(webhook, update("/status"))
+    post_update(webhook, update("/status"))
     lines = telegram.messages[-1]["text"].splitlines()
     assert lines[0].startswith("Botte ")
     assert lines[1:4] == ["accepted: 3 in the table", "pending: 1", "failed: 1"]
@@ -67,12 +46,12 @@ def test_status_counts_what_is_in_the_table(webhook: str, doors: Doors, telegram
 
 
 def test_an_update_that_is_repeated_is_answered_once(webhook: str, telegram: FakeTelegram) -> None:
-    assert [post(webhook, update("/echo once", update_id=7)).status_code for _ in range(3)] == [200, 200, 200]
+    assert [post_update(webhook, update("/echo once", update_id=7)).status_code for _ in range(3)] == [200, 200, 200]
     assert texts(telegram.messages) == ["once"]
 
 
 def test_a_topic_is_answered_in_the_topic(webhook: str, telegram: FakeTelegram) -> None:
-    post(webhook, update("/echo here", chat_id=OPS_CHAT_ID, is_topic_message=True, message_thread_id=5))
+    post_update(webhook, update("/echo here", chat_id=OPS_CHAT_ID, is_topic_message=True, message_thread_id=5))
     assert [(m["chat_id"], m["message_thread_id"]) for m in telegram.messages] == [(OPS_CHAT_ID, 5)]
 
 
@@ -80,7 +59,7 @@ def test_while_telegram_is_down_the_answer_is_kept(
     webhook: str, doors: Doors, telegram: FakeTelegram, table: Table
 ) -> None:
     telegram.set_fault({"kind": "server_error"})
-    assert post(webhook, update("/echo later", update_id=9)).status_code == 200
+    assert post_update(webhook, update("/echo later", update_id=9)).status_code == 200
     assert table.row("telegram-update-9")["Status"] == "PENDING"
 
 
@@ -102,7 +81,7 @@ def test_while_telegram_is_down_the_answer_is_kept(
 def test_what_is_not_for_botte_is_answered_200_and_ignored(
     webhook: str, telegram: FakeTelegram, table: Table, ignored: object
 ) -> None:
-    assert post(webhook, ignored).status_code == 200
+    assert post_update(webhook, ignored).status_code == 200
     assert telegram.messages == []
     assert table.items() == []
 
@@ -114,7 +93,7 @@ def test_what_is_not_for_botte_is_answered_200_and_ignored(
 def test_without_the_webhook_secret_nothing_is_taken(
     webhook: str, telegram: FakeTelegram, secret: str | None, status: int
 ) -> None:
-    answer = post(webhook, update("/echo hi"), secret=secret)
+    answer = post_update(webhook, update("/echo hi"), secret=secret)
     assert (answer.status_code, set(answer.json())) == (status, {"Code", "Message"})
     assert telegram.messages == []
 

@@ -118,6 +118,11 @@ class Client(ABC):
         photo: str | None = None,
         document: str | None = None,
         deliver_at: int | None = None,
+        collapse_key: str | None = None,
+        renotify: bool | None = None,
+        ack: bool | None = None,
+        escalate_after: int | None = None,
+        urgent: bool | None = None,
     ) -> Delivered | Accepted:
         """Sends a message; the names that Telegram knows mean what they mean in its Bot API.
 
@@ -129,8 +134,27 @@ class Client(ABC):
         reply_markup: an inline keyboard with ``url`` buttons.
         photo, document: public https URL, for Telegram to fetch; ``text`` is its caption.
         deliver_at: not before this time, in epoch seconds, at most 30 days ahead.
+        collapse_key: names a live message: the next one with this key edits the one in the chat.
+        renotify: with ``collapse_key``: a new message with a sound, as a reply to the old one, instead of an edit.
+        ack: with ``collapse_key``: buttons to acknowledge the message, or to snooze it for an hour.
+        escalate_after: with ``ack``: seconds after which it is sent again, with a sound, unless it was acknowledged.
+        urgent: with a sound also in the quiet hours of its chat, and while its sender is muted.
 
         Raises InvalidMessage, before anything leaves the machine where that can be told there, and BotteError.
+        """
+
+    @abstractmethod
+    def send_heartbeat(
+        self, name: str, *, every: int | str, chat: str | None = None, sender_app: str | None = None
+    ) -> float | None:
+        """Says that something is alive. If it does not say so again in time, Botte tells the chat; and when it is back.
+
+        name: of what is alive, 1 to 64 visible ASCII characters.
+        every: in so many seconds the next one comes; also a text such as ``90m``, ``26h`` or ``2d``.
+        chat, sender_app: as of a message; it is the chat that is told.
+        Returns when the next one is due at the latest, in epoch seconds; None where nobody answers that.
+
+        It has no id: one that is sent again does no harm. Raises InvalidMessage, and BotteError.
         """
 
     @abstractmethod
@@ -147,9 +171,17 @@ class Client(ABC):
 def make_message(given: Mapping[str, Any], spare_id: str | None = None) -> Message:
     """The message that the arguments of ``send_message`` make, always with an id. Raises InvalidMessage."""
     fields = {name: given[name] for name in FIELDS if given.get(name) is not None}
+    if "heartbeat" in fields:
+        raise InvalidMessage("heartbeat", "is sent by send_heartbeat, as it has no id")
     message = Message.from_fields({"id": spare_id or str(uuid.uuid4()), **fields}, now=time.time())
     check_size(to_json(message))
     return message
+
+
+def make_heartbeat(name: str, every: int | str, chat: str | None, sender_app: str | None) -> Message:
+    """The message that the arguments of ``send_heartbeat`` make. Raises InvalidMessage."""
+    fields = {"heartbeat": name, "every": every, "chat": chat, "sender_app": sender_app}
+    return Message.from_fields(fields, now=time.time())
 
 
 def check_id(id: str) -> None:

@@ -24,7 +24,7 @@ from botte_http_client._cli import _exit_code
 from botte_http_client._contract.message import FIELDS
 from botte_http_client._run import KEPT_BYTES, Outcome
 from tests.clients.conftest import OPS_CHAT_ID, RunningTwin, arrived, texts_about, the_one
-from tests.clients.servers import Proxy, answer
+from tests.clients.servers import Proxy, Step, answer
 from tools.dev.fake_telegram import FakeTelegram
 
 pytestmark = pytest.mark.slow
@@ -67,7 +67,8 @@ def test_send_says_that_it_is_delivered(botte: Botte, telegram: FakeTelegram) ->
 
 def test_send_has_an_option_for_every_field(botte: Botte, telegram: FakeTelegram) -> None:
     help_text = botte("send", "--help")[1]
-    assert all(f"--{field.replace('_', '-')}" in help_text for field in FIELDS if field != "text")
+    others = ("text", "heartbeat", "every")
+    assert all(f"--{field.replace('_', '-')}" in help_text for field in FIELDS if field not in others)
     keyboard = {"inline_keyboard": [[{"text": "Open", "url": "https://example.com/"}]]}
     options = {
         "--sender-app": "cli", "--id": "cli-1", "--chat": "ops", "--message-thread-id": "3", "--deliver-at": "1",
@@ -88,6 +89,43 @@ def test_send_has_an_option_for_every_field(botte: Botte, telegram: FakeTelegram
         assert arrived(telegram, f"a {kind}")[0]["method"] == f"send{kind.capitalize()}"
     assert botte("send", "--markdown", "*in* MarkdownV2")[0] == 0
     assert arrived(telegram, "in MarkdownV2")[0]["entities"]
+
+
+SENT = answer(200, {"message_id": 1, "text": "x"})
+NOTED = answer(200, {"heartbeat": "nightly", "due_at": 1_800_000_000})
+REFUSED = answer(403, {"Code": "ForbiddenError", "Message": "no"})
+
+
+def test_send_has_what_a_live_message_takes(botte: Botte, http_proxy: Proxy) -> None:
+    lines: dict[str, dict[str, object]] = {
+        "--key disk-db1 --ack --escalate-after 10m": {"ack": True, "escalate_after": 600},
+        "--collapse-key disk-db1 --renotify --urgent": {"renotify": True, "urgent": True},
+        "--key disk-db1 --silent": {"disable_notification": True},
+    }
+    for line, fields in lines.items():
+        http_proxy.follow(SENT)
+        assert botte("--url", http_proxy.url, "send", *line.split(), "Disk is full")[0] == 0
+        given = {name: value for name, value in http_proxy.requests[-1].json.items() if name != "id"}
+        assert given == {"text": "Disk is full", "collapse_key": "disk-db1", **fields}
+
+
+def test_a_heartbeat_tells_when_the_next_is_due(botte: Botte, http_proxy: Proxy) -> None:
+    given = ("--url", http_proxy.url, "heartbeat", "nightly", "--every", "26h")
+    http_proxy.follow(NOTED, NOTED)
+    code, out, err = botte(*given, "--chat", "ops", "--sender-app", "cron")
+    assert (code, err) == (0, "")
+    said, when = out.strip().split(" by ")
+    assert said == "Noted; the next one is due"
+    assert datetime.fromisoformat(when).timestamp() == 1_800_000_000
+    assert json.loads(botte(*given, "--json")[1]) == {"heartbeat": "nightly", "due_at": 1_800_000_000}
+    sent = {"heartbeat": "nightly", "every": 93_600}
+    assert [each.json for each in http_proxy.requests] == [{**sent, "chat": "ops", "sender_app": "cron"}, sent]
+
+
+def test_a_heartbeat_is_noted_also_where_that_cannot_be_shown(http_proxy: Proxy) -> None:
+    http_proxy.follow(NOTED)
+    code, err = in_shell(f"botte --url {http_proxy.url} heartbeat nightly --every 26h >/dev/full")
+    assert (code, err) == (0, "botte: standard input or output: No space left on device\n")
 
 
 def test_json_tells_all(botte: Botte, telegram: FakeTelegram) -> None:
@@ -132,6 +170,24 @@ def test_what_is_accepted_can_be_asked_for(botte: Botte, telegram: FakeTelegram)
         (["send", "x"], {"BOTTE_URL": "", "BOTTE_CONFIG": "/"}, 3, "/ cannot be read: Is a directory"),
         (["status", "nothing"], {}, 4, "no message is kept"),
         (["status", ""], {}, 2, "id: must be"),
+        (["send", "x", "--ack"], {}, 2, "ack: makes sense only with collapse_key"),
+        (
+            ["send", "x", "--key", "k", "--ack", "--escalate-after", "soon"],
+            {},
+            2,
+            "escalate_after: must be a number of",
+        ),
+        (["send", "x", "--key", "k", "--renotify", "--silent"], {}, 2, "renotify: contradicts disable_notification"),
+        (["heartbeat", "nightly"], {}, 2, "--every"),
+        (["heartbeat", "nightly", "--every", "soon"], {}, 2, "every: must be a number of seconds, or a text such as"),
+        (["heartbeat", "two words", "--every", "1h"], {}, 2, "heartbeat: must be"),
+        (["heartbeat", "nightly", "--every", "1h"], {"BOTTE_TOKEN": "wrong"}, 3, "BOTTE_TOKEN"),
+        (["heartbeat", "nightly", "--every", "1h"], {"BOTTE_URL": "http://127.0.0.1:1"}, 1, "Try again later."),
+        (["run", "--heartbeat", "nightly", "--", "echo", "ran"], {}, 2, "give --heartbeat and --every together"),
+        (["run", "--every", "1h", "--", "echo", "ran"], {}, 2, "give --heartbeat and --every together"),
+        (["run", "--heartbeat", "nightly", "--every", "1w", "--", "echo", "ran"], {}, 2, "every: must be"),
+        (["run", "--heartbeat", "a b", "--every", "1h", "--", "echo", "ran"], {}, 2, "heartbeat: must be"),
+        (["run", "--key", "a b", "--", "echo", "ran"], {}, 2, "collapse_key: must be"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_an_exit_code(
@@ -391,7 +447,7 @@ def test_a_command_runs_also_without_standard_output_and_error(telegram: FakeTel
     assert lines[1:] == ["out 1", "err 1", "out 2", "err 2", "out 3", "err 3"]
 
 
-@pytest.mark.parametrize("command", [[], ["send"], ["run"], ["status"], ["configure"]])
+@pytest.mark.parametrize("command", [[], ["send"], ["run"], ["heartbeat"], ["status"], ["configure"]])
 def test_help_is_there(botte: Botte, command: list[str]) -> None:
     code, out, _ = botte(*command, "--help")
     assert code == 0
@@ -478,6 +534,76 @@ def test_run_on_failure_tells_nothing_of_a_success(botte: Botte, http_proxy: Pro
     assert botte(*given, "sh", "-c", "echo bad; exit 3") == (3, "bad\n", "")
     [text] = texts_about(telegram, "cron job", 1)
     assert "exit code 3" in text
+
+
+def of_run(http_proxy: Proxy) -> list[str]:
+    """What a run has sent, in its order."""
+    return ["beat" if "heartbeat" in request.json else "report" for request in http_proxy.requests]
+
+
+@pytest.mark.parametrize(
+    ("options", "script", "code", "sent"),
+    [
+        ([], "echo fine", 0, ["report", "beat"]),
+        ([], "exit 3", 3, ["report", "beat"]),
+        (["--on-failure"], "echo fine", 0, ["beat"]),
+        (["--on-failure"], "exit 3", 3, ["report", "beat"]),
+    ],
+)
+def test_run_says_that_the_command_ran_however_it_ended(
+    botte: Botte, http_proxy: Proxy, options: list[str], script: str, code: int, sent: list[str]
+) -> None:
+    http_proxy.follow(*[SENT, NOTED][-len(sent) :])
+    given = ("--url", http_proxy.url, "run", "--heartbeat", "nightly", "--every", "26h", "--chat", "ops", *options)
+    assert botte(*given, "--", "sh", "-c", script)[::2] == (code, "")
+    assert of_run(http_proxy) == sent
+    assert http_proxy.requests[-1].json == {"heartbeat": "nightly", "every": 93_600, "chat": "ops"}
+
+
+def test_run_says_nothing_of_a_command_that_has_not_ended(http_proxy: Proxy) -> None:
+    http_proxy.follow(NOTED)
+    given = ("--url", http_proxy.url, "run", "--on-failure", "--heartbeat", "nightly", "--every", "26h")
+    process = start(*given, "--", "sh", "-c", "echo first; read line", stdin=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"first\n"
+    assert of_run(http_proxy) == []
+    process.communicate(b"second\n", timeout=30)
+    assert process.returncode == 0
+    assert of_run(http_proxy) == ["beat"]
+
+
+@pytest.mark.parametrize(
+    ("faults", "unsent"),
+    [
+        ([REFUSED, NOTED], ["notification"]),
+        ([SENT, REFUSED], ["heartbeat"]),
+        ([REFUSED, REFUSED], ["notification", "heartbeat"]),
+        ([SENT, answer(200, {"ok": True})], ["heartbeat"]),
+    ],
+)
+def test_run_has_the_commands_code_and_sends_the_one_also_when_the_other_fails(
+    botte: Botte, http_proxy: Proxy, faults: list[Step], unsent: list[str]
+) -> None:
+    http_proxy.follow(*faults)
+    given = ("--url", http_proxy.url, "run", "--heartbeat", "nightly", "--every", "26h", "--")
+    code, _, err = botte(*given, "sh", "-c", "exit 7")
+    assert (code, of_run(http_proxy)) == (7, ["report", "beat"])
+    said = [line.partition(" was not sent: ")[0] for line in err.splitlines()]
+    assert said == [f"botte: the {what}" for what in unsent]
+
+
+def test_a_report_with_a_key_is_an_edit_unless_it_tells_of_a_failure(botte: Botte, http_proxy: Proxy) -> None:
+    """An edit has no sound: it does for a success, and not for a failure, unless no sound is wanted."""
+    for options, script, fields in (
+        ([], "exit 0", {}),
+        ([], "exit 3", {"renotify": True}),
+        (["--silent"], "exit 3", {"disable_notification": True}),
+    ):
+        http_proxy.follow(SENT)
+        botte("--url", http_proxy.url, "run", "--key", "backup", *options, "--", "sh", "-c", script)
+        sent = http_proxy.requests[-1].json
+        assert sent["collapse_key"] == "backup"
+        assert {name: sent[name] for name in ("renotify", "disable_notification") if name in sent} == fields
 
 
 def test_run_says_before_the_command_that_nobody_will_be_told(

@@ -91,6 +91,22 @@ def test_the_item_is_the_documented_one(aws_proxy: Proxy, telegram: FakeTelegram
     assert fourth["Item"]["SK"]["S"] == generated.id > third["Item"]["SK"]["S"] > result.id
 
 
+def test_the_item_of_a_heartbeat_is_one_of_its_own(aws_proxy: Proxy) -> None:
+    """Each beat is another item, and none has an id, also where the partition key looks like one."""
+    aws_proxy.follow(answer(200, {}), answer(200, {}))
+    for _ in range(2):
+        shared_client("dynamodb").send_heartbeat("nightly", every="26h", sender_app="cron")
+    first, second = (request.json["Item"] for request in aws_proxy.requests)
+    assert first["SK"]["S"] < second["SK"]["S"]
+    assert first == {
+        "PK": {"S": f"BOTTE_MESSAGE#{first['SK']['S']}"},
+        "SK": first["SK"],
+        "TaskId": {"S": "BOTTE_MESSAGE"},
+        "SenderApp": {"S": "cron"},
+        "Payload": {"M": {"heartbeat": {"S": "nightly"}, "every": {"N": "93600"}}},
+    }
+
+
 def test_ksuids_rise_across_threads_also_within_a_second() -> None:
     def make(_: int) -> list[str]:
         return [next_ksuid() for _ in range(2000)]

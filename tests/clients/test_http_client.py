@@ -86,6 +86,30 @@ def test_it_gives_up_and_tells_the_id_to_go_on_with(client: BotteHttpClient, htt
     assert isinstance(client.send_message("never", id=caught.value.id), Delivered)
 
 
+BEAT = {"heartbeat": "nightly", "due_at": 1_800_000_000}
+
+
+def test_a_heartbeat_is_sent_until_it_is_noted_and_tells_when_the_next_is_due(
+    client: BotteHttpClient, http_proxy: Proxy
+) -> None:
+    """It has no id, and needs none: sent again, it says the same."""
+    http_proxy.follow(cut, answer(503, {}), answer(200, BEAT))
+    assert client.send_heartbeat("nightly", every="26h", chat="ops", sender_app="cron") == 1_800_000_000
+    sent = [(request.path, request.json, request.headers.get("Idempotency-Key")) for request in http_proxy.requests]
+    fields = {"heartbeat": "nightly", "every": 93_600, "chat": "ops", "sender_app": "cron"}
+    assert sent == [("/message", fields, None)] * 3
+
+
+def test_a_heartbeat_that_is_not_noted_is_an_error(client: BotteHttpClient, http_proxy: Proxy) -> None:
+    http_proxy.follow(*[answer(503, {"Code": "ServiceUnavailableError", "Message": "nothing was accepted"})] * 4)
+    with pytest.raises(Unavailable, match=r"nothing was accepted\. Try again later\.") as caught:
+        client.send_heartbeat("nightly", every=60)
+    assert caught.value.id is None
+    http_proxy.follow(answer(200, {"ok": True}))
+    with pytest.raises(NotFound, match="not as Botte does"):
+        client.send_heartbeat("nightly", every=60)
+
+
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_retry_after_is_waited_for(client: BotteHttpClient, http_proxy: Proxy, form: str) -> None:
     wanted = datetime.now(timezone.utc) + timedelta(seconds=2)

@@ -44,6 +44,16 @@ def test_an_asynchronous_invoke_is_accepted_at_once(telegram: FakeTelegram, aws_
     assert request.json == {"text": "asynchronous", "id": result.id}
 
 
+def test_a_heartbeat_tells_when_the_next_is_due_if_the_function_is_waited_for(aws_proxy: Proxy) -> None:
+    due = answer(200, {"heartbeat": "nightly", "due_at": 1_800_000_000})
+    aws_proxy.follow(cut, due, answer(202, b""), answer(200, {"status": "accepted"}))
+    assert shared_client("lambda").send_heartbeat("nightly", every="26h") == 1_800_000_000
+    assert shared_client("lambda", asynchronous=True).send_heartbeat("nightly", every="26h") is None
+    with pytest.raises(NotFound, match="not answer as Botte"):
+        shared_client("lambda").send_heartbeat("nightly", every="26h")
+    assert [request.json for request in aws_proxy.requests] == [{"heartbeat": "nightly", "every": 93_600}] * 4
+
+
 @pytest.mark.parametrize("fault", [THROTTLED, cut, swallow], ids=["throttled", "cut", "swallow"])
 def test_what_boto3_sends_again_arrives_once(aws_proxy: Proxy, telegram: FakeTelegram, fault: Step) -> None:
     text = f"again, {id(fault)}"

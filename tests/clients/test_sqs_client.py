@@ -72,6 +72,20 @@ def test_the_body_is_the_message_with_an_id(aws_proxy: Proxy, telegram: FakeTele
     arrived(telegram, "Grüße")
 
 
+@pytest.mark.parametrize("queue", ["botte-local-messages", "botte-test.fifo"])
+def test_the_body_of_a_heartbeat_has_no_id(aws_proxy: Proxy, queue: str) -> None:
+    """A FIFO queue takes each one all the same."""
+    with BotteSqsClient(f"{aws_proxy.url}/123456789012/{queue}") as client:
+        aws_proxy.follow(answer(200, {"MessageId": "1"}), answer(200, {"MessageId": "2"}))
+        for _ in range(2):
+            client.send_heartbeat("nightly", every="26h", chat="ops")
+    sent = [request.json for request in aws_proxy.requests]
+    for one in sent:
+        assert json.loads(one["MessageBody"]) == {"heartbeat": "nightly", "chat": "ops", "every": 93_600}
+    names = {one.get("MessageDeduplicationId") for one in sent} - {None}
+    assert len(names) == (2 if queue.endswith(".fifo") else 0)
+
+
 def test_a_queue_by_url_needs_no_look_up(twin: RunningTwin, aws_proxy: Proxy, telegram: FakeTelegram) -> None:
     url = twin.boto3("sqs").get_queue_url(QueueName="botte-local-messages")["QueueUrl"]
     with BotteSqsClient(url) as by_url, BotteSqsClient("botte-local-messages") as by_name:

@@ -18,6 +18,7 @@ COMMON = {
     *("Accepted", "AuthenticationError", "BotteError", "Delivered", "InvalidMessage", "Message"),
     *("NotFound", "Refused", "Status", "Unavailable", "__version__"),
 }
+OF_HEARTBEATS = ("heartbeat", "every")
 MORE_ARGUMENTS = {"dynamodb": ["message_group_id", "expires_in"], "sqs": ["message_group_id"]}
 DISTRIBUTIONS = {"botocore": "boto3", "ksuid": "svix-ksuid"}
 
@@ -46,13 +47,23 @@ def test_the_public_names_are_the_same_but_for_the_clients_own(name: str) -> Non
 def test_send_message_takes_every_field_of_the_contract_and_the_same_in_all_clients(name: str) -> None:
     from botte_http_client._contract.message import FIELDS
 
+    taken = [field for field in FIELDS if field not in OF_HEARTBEATS]
     parameters = list(inspect.signature(client_class(name).send_message).parameters.values())[1:]
     reference = list(inspect.signature(client_class("http").send_message).parameters.values())[1:]
-    assert parameters[: len(FIELDS)] == reference
-    assert [parameter.name for parameter in reference] == list(FIELDS)
-    assert [parameter.name for parameter in parameters[len(FIELDS) :]] == MORE_ARGUMENTS.get(name, [])
+    assert parameters[: len(taken)] == reference
+    assert [parameter.name for parameter in reference] == taken
+    assert [parameter.name for parameter in parameters[len(taken) :]] == MORE_ARGUMENTS.get(name, [])
     assert {parameter.kind for parameter in parameters[1:]} == {inspect.Parameter.KEYWORD_ONLY}
     assert all(parameter.default is None for parameter in parameters)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_send_heartbeat_takes_the_same_in_all_clients(name: str) -> None:
+    from botte_http_client._contract.message import HEARTBEAT_FIELDS
+
+    parameters = inspect.signature(client_class(name).send_heartbeat).parameters
+    assert parameters == inspect.signature(client_class("http").send_heartbeat).parameters
+    assert [*parameters] == ["self", "name", *HEARTBEAT_FIELDS[1:]]
 
 
 @pytest.mark.parametrize("name", CLIENTS)
@@ -102,6 +113,20 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"text": "x", "deliver_at": 2**40}, "deliver_at"),
     ({"text": "x", "message_thread_id": "7"}, "message_thread_id"),
     ({"text": "é" * 32_000, "reply_markup": LARGE_KEYBOARD}, "body"),
+    ({"text": "x", "collapse_key": "two words"}, "collapse_key"),
+    ({"text": "x", "renotify": True}, "renotify"),
+    ({"text": "x", "ack": True}, "ack"),
+    ({"text": "x", "collapse_key": "k", "escalate_after": 60}, "escalate_after"),
+    ({"text": "x", "collapse_key": "k", "ack": True, "escalate_after": "1m"}, "escalate_after"),
+    ({"text": "x", "urgent": True, "disable_notification": True}, "urgent"),
+]
+INVALID_HEARTBEATS: list[tuple[str, dict[str, Any], str]] = [
+    ("two words", {"every": 60}, "heartbeat"),
+    ("", {"every": 60}, "heartbeat"),
+    ("nightly", {"every": "soon"}, "every"),
+    ("nightly", {"every": 0}, "every"),
+    ("nightly", {"every": None}, "every"),
+    ("nightly", {"every": 60, "chat": ""}, "chat"),
 ]
 
 
@@ -117,6 +142,19 @@ def test_an_invalid_message_is_refused_before_anything_leaves_the_machine(
                 client.send_message(**given)
             assert caught.value.field == field
             assert isinstance(caught.value, ValueError)
+        for beat, given, field in INVALID_HEARTBEATS:
+            with pytest.raises(package(name).InvalidMessage) as caught:
+                client.send_heartbeat(beat, **given)
+            assert caught.value.field == field
+
+
+@pytest.mark.parametrize("name", ["dynamodb", "sqs"])
+def test_a_batch_has_no_heartbeats(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have no id to be told by; and it says what sends them."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    own = package(name)
+    with make_client(name) as client, pytest.raises(own.InvalidMessage, match="heartbeat: is sent by send_heartbeat"):
+        client.send_messages([own.Message(text="x"), own.Message(heartbeat="nightly", every=60)])
 
 
 @pytest.mark.parametrize("name", ["http", "dynamodb"])

@@ -128,9 +128,9 @@ def _projected(item: Item, names: tuple[str, ...]) -> Row:
 def _holds(check: Check, item: Item) -> bool:
     if check.operator == "is absent":
         return check.attribute not in item
-    (value,) = item.get(check.attribute, {"": None}).values()
+    value = item.get(check.attribute)
     if value is None:
         return False
     if check.operator == "<=":
-        return float(value) <= float(check.value)  # type: ignore[arg-type]
-    return bool(float(value) == check.value if isinstance(check.value, (int, float)) else value == check.value)
+        return float(value.get("N", "nan")) <= float(check.value)  # type: ignore[arg-type]
+    return bool(value == to_attribute(check.value))

@@ -6,16 +6,13 @@ import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 
-from chalicelib.contract.message import InvalidMessage
 from chalicelib.errors import TableUnavailable, redact
-from chalicelib.outbox import states
-from chalicelib.outbox.row import KEPT_FAILED, Key, Row
-from chalicelib.outbox.states import Change
-from chalicelib.outbox.table import NotApplied, Outbox
-from chalicelib.relay.chats import say_unknown
+from chalicelib.outbox.row import Key, Row
+from chalicelib.outbox.table import Outbox
+from chalicelib.relay.parked import find_parked, forget, send_again, why_it_cannot_go
 from chalicelib.settings import CHATS
 from tools.ops.console import Console
 from tools.ops.given_up import GivenUp, visit
@@ -29,7 +26,7 @@ _WIDEST_COLUMN = 80
 def list_failed(stage: Stage) -> int:
     """Prints a line for each message that was parked or given up, and how many there are. Raises StageError."""
     rows = _parked(stage.outbox())
-    _print_table((_parked_ts(row), row.key.sort, str(row.last_error), row.body or "") for row in rows)
+    _print_table((row.parked_ts, row.key.sort, str(row.last_error), row.body or "") for row in rows)
     print(_count(len(rows), "is", "are", f"parked on {stage.name}"))
     queues: defaultdict[str, list[GivenUp]] = defaultdict(list)
 
@@ -57,11 +54,11 @@ def redrive(stage: Stage, id: str | None) -> int:
     found, count = len(rows), 0
     stays: list[str] = []  # the reasons
     for row in rows:
-        if reason := _why_it_cannot_go(row, chats):
+        if reason := why_it_cannot_go(row, chats, time.time()):
             stays.append(reason)
             _tell_that_it_stays(row.key.sort, "parked", reason)
         else:
-            count += _apply(outbox, row.key, states.redrive(row, now=time.time()))
+            count += _change(send_again, outbox, row)
 
     def take_back(given_up: GivenUp) -> bool:
         nonlocal count, found
@@ -101,15 +98,15 @@ def discard(stage: Stage, console: Console, id: str | None) -> int:
     rows = [row for row in _parked(outbox) if id in (None, row.key.sort)]
     if id is None:
         chats = stage.chats()
-        hopeless = {row.key: reason for row in rows if (reason := _why_it_cannot_go(row, chats))}
+        hopeless = {row.key: reason for row in rows if (reason := why_it_cannot_go(row, chats, time.time()))}
         rows = [row for row in rows if row.key in hopeless]
-        _print_table((_parked_ts(row), row.key.sort, hopeless[row.key], row.body or "") for row in rows)
+        _print_table((row.parked_ts, row.key.sort, hopeless[row.key], row.body or "") for row in rows)
         told = "this message" if len(rows) == 1 else f"these {len(rows)} messages"
         if rows and not console.confirm(f"Forget {told} of {stage.name}, which cannot be sent? [y/n]", "y", "yes"):
             console.say("Nothing was discarded. Without a terminal, YES=1 is the answer.")
             return 1
     wanted = {row.key.sort for row in rows} if id is None else {id}
-    discarded = {row.key.sort for row in rows if _apply(outbox, row.key, states.discard(now=time.time()))}
+    discarded = {row.key.sort for row in rows if _change(forget, outbox, row)}
 
     def drop(given_up: GivenUp) -> bool:
         """What was parked may lie in a queue as well: a Lambda invocation that failed."""
@@ -124,15 +121,6 @@ def discard(stage: Stage, console: Console, id: str | None) -> int:
     return 0
 
 
-def _why_it_cannot_go(row: Row, chats: Collection[str]) -> str | None:
-    """Why a parked message would be parked again; None where it may well go."""
-    try:
-        chat = row.read_message(time.time()).message.chat
-    except InvalidMessage as error:
-        return str(error)
-    return None if chat in chats else f"chat: {say_unknown(chat, chats)}"
-
-
 def _tell_that_it_stays(id: str, where: str, reason: str) -> None:
     print(f"{_line(id)}: stays {where}, {_line(redact(reason))}", file=sys.stderr)
 
@@ -144,14 +132,11 @@ def _is_found(stage: Stage, id: str | None, found: int) -> bool:
     return True
 
 
-def _apply(outbox: Outbox, key: Key, change: Change) -> bool:
+def _change(act: Callable[[Outbox, Row, float], bool], outbox: Outbox, row: Row) -> bool:
     try:
-        outbox.apply(key, change)
-    except NotApplied:
-        return False  # somebody else was quicker
+        return act(outbox, row, time.time())
     except TableUnavailable as error:
         raise StageError(error.reason) from None
-    return True
 
 
 def _known(outbox: Outbox, given_up: GivenUp) -> str | None:
@@ -164,15 +149,10 @@ def _known(outbox: Outbox, given_up: GivenUp) -> str | None:
 
 
 def _parked(outbox: Outbox) -> list[Row]:
-    """The parked messages, the earliest first."""
     try:
-        return sorted(outbox.scan("FAILED"), key=lambda row: (_parked_ts(row), row.key))
+        return find_parked(outbox)
     except TableUnavailable as error:
         raise StageError(error.reason) from None
-
-
-def _parked_ts(row: Row) -> float:
-    return (row.expiration_ts or 0.0) - KEPT_FAILED
 
 
 def _print_table(messages: Iterable[tuple[float, str, str, str]]) -> None:

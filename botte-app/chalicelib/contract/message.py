@@ -32,6 +32,7 @@ MAX_JSON_DEPTH = 256
 BYTE_ORDER_MARK = "\ufeff"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 PARSE_MODES = ("HTML", "MarkdownV2")  # in any case
+HEARTBEAT_FIELDS = ("heartbeat", "every", "chat", "sender_app")
 
 # Escape sequences of a terminal, such as those of colours. https://ecma-international.org/publications-and-standards/standards/ecma-48
 _ESCAPE_SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
@@ -213,8 +214,8 @@ def check_field(name: str, value: object) -> Any:
 def find_misfit(fields: Mapping[str, object]) -> InvalidMessage | None:
     """What is wrong with the first field that makes no sense beside the others, or without one that is not there."""
     for name in fields if "heartbeat" in fields else ():
-        if name not in _OF_HEARTBEATS:
-            return InvalidMessage(name, f"a heartbeat has no {name}; it takes {', '.join(_OF_HEARTBEATS[1:])}")
+        if name not in HEARTBEAT_FIELDS:
+            return InvalidMessage(name, f"a heartbeat has no {name}; it takes {', '.join(HEARTBEAT_FIELDS[1:])}")
     if "photo" in fields and "document" in fields:
         return InvalidMessage("document", "give a photo or a document, not both")
     for name, (needed, why) in _NEEDS.items():
@@ -224,6 +225,14 @@ def find_misfit(fields: Mapping[str, object]) -> InvalidMessage | None:
         if fields.get(name) and fields.get("disable_notification"):
             return InvalidMessage(name, "contradicts disable_notification, which asks for no sound")
     return None
+
+
+def parse_duration(name: str, text: str) -> int:
+    """The seconds that a text such as ``600``, ``45s``, ``90m``, ``26h``, ``2d`` stands for. Raises InvalidMessage."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise InvalidMessage(name, "must be a number of seconds, or a text such as 45s, 90m, 26h or 2d")
+    return int(found[1]) * _UNIT_SECONDS[found[2].lower()]
 
 
 def check_ahead(deliver_at: int, now: float) -> None:
@@ -381,12 +390,8 @@ def _heartbeat(name: str, value: object) -> str:
 
 
 def _every(name: str, value: object) -> int:
-    if isinstance(value, str):
-        found = _DURATION.fullmatch(value.strip())
-        if found is None:
-            raise InvalidMessage(name, "must be a number of seconds, or a text such as 45s, 90m, 26h or 2d")
-        value = int(found[1]) * _UNIT_SECONDS[found[2].lower()]
-    return _integer(name, value, 1, MAX_EVERY_SECONDS)
+    seconds = parse_duration(name, value) if isinstance(value, str) else value
+    return _integer(name, seconds, 1, MAX_EVERY_SECONDS)
 
 
 def check_url(name: str, value: object, schemes: tuple[str, ...] = ("https", "http")) -> str:
@@ -518,7 +523,6 @@ _CHECKS: Mapping[str, Callable[[str, object], object]] = {
     "every": _every,
 }
 
-_OF_HEARTBEATS = ("heartbeat", "every", "chat", "sender_app")
 # What makes no sense without another field, and why.
 _NEEDS = {
     "renotify": ("collapse_key", "it says how the message of a key is renewed"),

@@ -63,7 +63,7 @@ def read_leniently(given: Mapping[str, object], *, now: float) -> Reading:
         links += [fields[name]] if name == "document" else []
         del fields[name]
         mended.append(name)
-    if links:
+    if links and "heartbeat" not in fields:
         below = escaped("\n".join(links), fields.get("parse_mode"))
         text = f"{fields['text']}\n\n{below}" if "text" in fields else below
         if "text" not in fields or len(text.encode()) <= MAX_TEXT_BYTES:  # the words go out, if need be without them

@@ -52,6 +52,11 @@ def post_message(relay: Relay, parameters: Parameters, request: Any, now: float)
     return answer(lambda: _post_message(relay, parameters, request, now))
 
 
+def post_heartbeat(relay: Relay, parameters: Parameters, request: Any, name: str, now: float) -> Answer:
+    """``POST /heartbeat/{name}``. request: Chalice's, of which the ``headers`` and the ``query_params`` are read."""
+    return answer(lambda: _post_heartbeat(relay, parameters, request, unquote(name), now))
+
+
 def get_message(relay: Relay, parameters: Parameters, request: Any, id: str) -> Answer:
     """``GET /message/{id}``: ``id``, ``status``, ``attempts``, ``message_ids``, ``last_error``, ``due_at``."""
     return answer(lambda: _get_message(relay, parameters, request, id))
@@ -60,6 +65,14 @@ def get_message(relay: Relay, parameters: Parameters, request: Any, id: str) -> 
 def _post_message(relay: Relay, parameters: Parameters, request: Any, now: float) -> Answer:
     _authenticate(parameters, request.headers)
     return accept(relay, Reading(_read_message(request, now)), now)
+
+
+def _post_heartbeat(relay: Relay, parameters: Parameters, request: Any, name: str, now: float) -> Answer:
+    _authenticate(parameters, request.headers)
+    query = query_fields(request)
+    if "heartbeat" in query:
+        raise InvalidMessage("heartbeat", "is given in the query and in the path")
+    return accept(relay, Reading(Message.from_fields({"heartbeat": name, **query}, now=now)), now)
 
 
 def accept(relay: Relay, reading: Reading, now: float) -> Answer:

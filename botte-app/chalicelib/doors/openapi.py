@@ -36,6 +36,7 @@ def document(version: str, server: str) -> Json:
         "paths": {
             "/message": {"post": _POST_MESSAGE},
             "/message/{id}": {"get": _GET_MESSAGE},
+            "/heartbeat/{name}": {"post": _POST_HEARTBEAT},
             "/hook/{name}": {"post": _POST_HOOK},
             "/telegram-webhook": {"post": _POST_UPDATE},
             "/health": {"get": _open("health", "Whether it is there", status="ok")},
@@ -49,6 +50,7 @@ def document(version: str, server: str) -> Json:
                 "Form": schemas.FORM,
                 "Delivered": schemas.DELIVERED,
                 "Accepted": schemas.ACCEPTED,
+                "Beat": schemas.BEAT,
                 "Status": schemas.STATUS,
                 "Error": schemas.ERROR,
                 "GatewayError": schemas.GATEWAY_ERROR,
@@ -89,9 +91,14 @@ def _parameter(place: str, name: str, schema: Mapping[str, object], description:
     return {"name": name, "in": place, "description": description, "schema": own, "required": place == "path"}
 
 
+def _field(place: str, field: str, name: str | None = None, **more: object) -> Json:
+    """A field of a message as a parameter. name: the parameter's, if it is another."""
+    return {**_parameter(place, name or field, FIELDS[field], FIELDS[field]["description"]), **more}
+
+
 def _query(*names: str) -> Iterable[Json]:
     """Fields of a message as parameters."""
-    return (_parameter("query", name, FIELDS[name], FIELDS[name]["description"]) for name in names)
+    return (_field("query", name) for name in names)
 
 
 def _error(description: str, code: str, message: str, **headers: Json) -> Json:
@@ -159,11 +166,12 @@ _BY_GATEWAY: Mapping[str, Json] = {
     "502": _gateway_error("Botte failed: send it again.", "Internal server error"),
     "504": _gateway_error("Botte took too long: send it again.", "Endpoint request timed out"),
 }
+_BEAT = {"heartbeat": "nightly", "due_at": 1735689600}
 _SENT: Mapping[str, Json] = {
     "200": {
-        "description": "Delivered.",
+        "description": "Delivered; or, of a heartbeat, when the next one is due.",
         "content": _json(
-            _ref("Delivered"),
+            {"anyOf": [_ref("Delivered"), _ref("Beat")]},
             example={
                 "message_id": 42,
                 "from": {"id": 1234567890, "is_bot": True, "first_name": "Botte", "username": "botte_bot"},
@@ -209,6 +217,8 @@ _EXAMPLES = {
         }
     },
     "photo": {"value": {"photo": "https://example.org/disk.png", "text": "The disk, this week"}},
+    "live": {"value": {"text": "Disk 91 % full", "collapse_key": "disk-db1", "ack": True, "escalate_after": 600}},
+    "heartbeat": {"value": {"heartbeat": "nightly", "every": "26h"}},
 }
 _FORM = {"schema": _ref("Form"), "example": {"text": "Backup done", "disable_notification": True}}
 _POST_MESSAGE: Json = {
@@ -221,7 +231,7 @@ _POST_MESSAGE: Json = {
     "parameters": [
         _parameter("header", "Idempotency-Key", FIELDS["id"], "The id of the message."),
         *_query("sender_app", "chat", "parse_mode", "disable_notification", "protect_content"),
-        *_query("message_thread_id", "deliver_at"),
+        *_query("message_thread_id", "deliver_at", "collapse_key", "renotify", "ack", "escalate_after", "urgent"),
     ],
     "requestBody": {
         "required": True,
@@ -257,6 +267,23 @@ _GET_MESSAGE: Json = {
         **_errors("401", "403", "404", "415", "503"),
     },
 }
+_POST_HEARTBEAT: Json = {
+    "operationId": "postHeartbeat",
+    "summary": "Say that something is alive, and when it says so again",
+    "description": "If it does not come again in time, one message says so, and one more, an edit of the first, when "
+    "it is back. The same as a message with a heartbeat; there is no body.",
+    "parameters": [
+        _field("path", "heartbeat", "name"),
+        _field("query", "every", required=True),
+        *_query("chat", "sender_app"),
+    ],
+    "responses": {
+        "200": {"description": "It is noted.", "content": _json(_ref("Beat"), example=_BEAT)},
+        **_BY_GATEWAY,
+        "413": _gateway_error("From 10 MB on.", "Request Too Long"),
+        **_errors("400", "401", "403", "415", "503"),
+    },
+}
 _ANY: Json = {"type": ["object", "array", "string", "number", "boolean"]}
 _POST_HOOK: Json = {
     "operationId": "postHook",
@@ -269,6 +296,7 @@ _POST_HOOK: Json = {
         _parameter("header", "Idempotency-Key", STRING, "The id of the message, if it can be one."),
         _parameter("header", "X-Amz-Sns-Message-Id", STRING, "SNS's: its id is made of it."),
         *_query("chat", "disable_notification", "protect_content", "message_thread_id", "deliver_at"),
+        *_query("collapse_key", "renotify", "ack", "escalate_after", "urgent"),
     ],
     "requestBody": {
         "required": True,

@@ -1,4 +1,4 @@
-"""The webhook: what a person writes to the bot, and what the bot says to it.
+"""The webhook: what a person writes to the bot, and the buttons that they press.
 
 Telegram repeats an update until it is answered with a 2xx, for about a day; so whatever is not for Botte is answered
 200 and ignored, and a reply is a message like any other, with an ``id`` made of the ``update_id``: it is sent once.
@@ -11,20 +11,21 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from ..contract.message import Message, parse_json
+from ..contract.message import Message, clean, parse_json
 from ..errors import BotteError, InvalidMessage, Unavailable
 from ..outbox.table import Outbox
 from ..relay import Relay
-from ..settings import VERSION, Parameters
+from ..relay.presses import Press
+from ..settings import Parameters
+from .commands import Commands, one_line
 from .http import ANSWER_SECONDS, Answer, HttpError, answer, same_secret
 
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of a header
+ALLOWED_UPDATES = ("message", "callback_query")
 
-_HELP = """Botte brings you messages from your own AWS account.
-
-/echo <text> says it back
-/status tells what was accepted, and what is pending or failed
-/help shows this"""
+_MAX_WHO = 32
+_NO_PREVIEW = {"is_disabled": True}
+_UNREADABLE = (InvalidMessage, LookupError, TypeError, ValueError, AttributeError)
 
 _log = logging.getLogger("botte.webhook")
 
@@ -38,22 +39,32 @@ def _post_update(relay: Relay, outbox: Outbox, parameters: Parameters, request: 
     _authenticate(parameters, request.headers)
     handled = Answer({}, {}, 200)
     try:
-        update = parse_json(request.raw_body)
-        update_id, chat_id, text, thread_id = _read(update)
-    except (InvalidMessage, LookupError, TypeError, ValueError, AttributeError):
+        update: Any = parse_json(request.raw_body)
+        update_id, press = int(update["update_id"]), None
+        if "callback_query" in update:
+            press = _read_press(update_id, update["callback_query"])
+            chat_id = press.chat_id
+        else:
+            chat_id, text, thread_id, written_ts = _read_message(update["message"], now)
+    except _UNREADABLE:
         return handled
     names = [name for name, id in parameters.chats().items() if id == chat_id]
     if not names:
         _log.warning("an update from a chat that is not configured", extra={"chat_id": chat_id})
         return handled
+    deadline = now + ANSWER_SECONDS
+    if press is not None:
+        relay.press(press, deadline=deadline)
+        return handled
     try:
         reply = Message(
-            text=_reply(outbox, text, now),
+            text=Commands(outbox, parameters, now).answer(text, written_ts),
             id=f"telegram-update-{update_id}",
             chat=names[0],
             message_thread_id=thread_id,
+            link_preview_options=_NO_PREVIEW,
         )
-        relay.accept(reply, deadline=now + ANSWER_SECONDS, spare_id=relay.new_id())
+        relay.accept(reply, deadline=deadline, spare_id=relay.new_id())
     except Unavailable:
         raise
     except (BotteError, InvalidMessage) as error:
@@ -71,38 +82,26 @@ def _authenticate(parameters: Parameters, headers: Mapping[str, str]) -> None:
         raise HttpError(403, "ForbiddenError", "the webhook secret is not valid")
 
 
-def _read(update: Any) -> tuple[int, int, str, int | None]:
-    """The update's id, and the chat, text and thread of its message.
+def _read_message(message: Any, now: float) -> tuple[int, str, int | None, float]:
+    """The chat, text, thread and time of a message.
 
     Raises LookupError, TypeError, ValueError or AttributeError where it is of another shape.
     """
-    message = update["message"]
     thread_id = message.get("message_thread_id") if message.get("is_topic_message") else None
-    return int(update["update_id"]), int(message["chat"]["id"]), str(message["text"]), thread_id
+    date = message.get("date")
+    written_ts = float(date) if isinstance(date, int) and 0 < date <= now else now
+    return int(message["chat"]["id"]), str(message["text"]), thread_id, written_ts
 
 
-def _reply(outbox: Outbox, text: str, now: float) -> str:
-    command, rest, *_ = (*text.strip().split(maxsplit=1), "", "")
-    match command.partition("@")[0]:
-        case "/echo" if rest:
-            return rest
-        case "/status":
-            return _status(outbox, now)
-        case "/start" | "/help":
-            return _HELP
-        case _:
-            return "I know /echo <text>, /status and /help."
-
-
-def _status(outbox: Outbox, now: float) -> str:
-    counts = outbox.count()
-    lines = [
-        f"Botte {VERSION}",
-        f"accepted: {counts.accepted} in the table",
-        f"pending: {counts.pending}",
-        f"failed: {counts.failed}",
-    ]
-    if counts.oldest_pending_ts is not None:
-        minutes = round((now - counts.oldest_pending_ts) / 60)
-        lines.append(f"oldest pending: accepted {minutes} minutes ago")
-    return "\n".join(lines)
+def _read_press(update_id: int, query: Any) -> Press:
+    """The press of a button below a message. Raises as ``_read_message`` does."""
+    message = query["message"]
+    return Press(
+        update_id=update_id,
+        query_id=str(query["id"]),
+        chat_id=int(message["chat"]["id"]),
+        message_id=int(message["message_id"]),
+        text=clean(str(message.get("text", ""))),  # Telegram does not bring that of an old one
+        data=str(query["data"]),
+        who=one_line(str(query["from"].get("first_name", "")), _MAX_WHO) or "somebody",
+    )

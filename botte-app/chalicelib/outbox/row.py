@@ -227,11 +227,6 @@ class Row(NamedTuple):
         return self._count("Told")
 
     @property
-    def thread_id(self) -> int | None:
-        """Of a topic's row: the ``message_thread_id``."""
-        return self._count("ThreadId") or None
-
-    @property
     def every(self) -> int:
         """Of a heartbeat: in how many seconds the next one has to come."""
         return self._count("Every")
@@ -250,6 +245,11 @@ class Row(NamedTuple):
     def sender_app(self) -> str | None:
         """Of a heartbeat: who sends it."""
         return self._string("SenderApp")
+
+    @property
+    def thread_id(self) -> int | None:
+        """Of a topic's row: the ``message_thread_id``."""
+        return self._count("ThreadId") or None
 
     @property
     def version(self) -> int:
@@ -304,6 +304,11 @@ class Row(NamedTuple):
     def expiration_ts(self) -> float | None:
         """When DynamoDB may delete it; None while it owes a delivery."""
         return self._number("ExpirationTs")
+
+    @property
+    def parked_ts(self) -> float:
+        """Of a FAILED row: when the message was parked."""
+        return (self.expiration_ts or 0.0) - KEPT_FAILED
 
     @property
     def owes(self) -> bool:

@@ -118,9 +118,9 @@ SOURCES: Mapping[str, tuple[Check, ...]] = {
     "due": (Check("DueTs", "<=", ":now"),),
     "not taken since": (Check("DueTs", "<=", ":taken_until"),),
     "none parked since": (Check("Parked", "<=", ":parked"),),
+    "not back since": (Check("MissedTs", "=", ":missed"),),
     "no topic": (Check("ThreadId", "is absent"),),
     "topic that is gone": (Check("ThreadId", "=", ":gone_thread"),),
-    "not back since": (Check("MissedTs", "=", ":missed"),),
 }
 _NEW = ("none", "done, expired", "id of a message that is gone")
 _OURS = ("SENDING, our lease",)
@@ -468,11 +468,6 @@ def close_parkings(parked: int) -> Change:
     return _change("count rests", {}, parked=parked)
 
 
-def make_topic(thread_id: int, *, gone: int | None) -> Change:
-    """Remembers the topic of a sender. gone: the one that was remembered, and is not there any more."""
-    return _change("topic is made", {"ThreadId": thread_id}, gone_thread=gone)
-
-
 def beat(chat: str, *, now: float, every: int, sender_app: str | None) -> Change:
     """Pushes a heartbeat on: the next one is due in so many seconds."""
     values = {"Chat": chat, "DueTs": now + every, "Every": every, "LastTs": now, "SenderApp": sender_app}
@@ -492,6 +487,11 @@ def rest_heartbeat(*, taken_until: float, now: float) -> Change:
 def forget_missed(missed: float) -> Change:
     """Notes that it is told that a heartbeat is back. missed: when it was due."""
     return _change("heartbeat is back", {}, missed=missed)
+
+
+def make_topic(thread_id: int, *, gone: int | None) -> Change:
+    """Remembers the topic of a sender. gone: the one that was remembered, and is not there any more."""
+    return _change("topic is made", {"ThreadId": thread_id}, gone_thread=gone)
 
 
 def _change(

@@ -29,11 +29,14 @@ from .intake import Intake
 from .ksuid import ksuid
 from .notes import Notes
 from .outcome import Accepted, Claim, Delivered
-from .parkings import Parkings
+from .parkings import Parkings, notice_buttons
 from .redelivery import Redelivery
 
 if TYPE_CHECKING:
     from .heartbeats import Heartbeat, Heartbeats
+    from .presses import Press
+
+PRESS_SECONDS = 20.0  # to show what a button did
 
 __all__ = ["Accepted", "Delivered", "Entry", "Relay"]
 
@@ -41,8 +44,8 @@ __all__ = ["Accepted", "Delivered", "Entry", "Relay"]
 class Relay:
     """Sends messages through ``sender``, and keeps in ``outbox`` those that cannot be sent now.
 
-    accept, park, status: while a sender waits. take: for queues. redeliver: for the schedule. Each ``deadline`` is a
-    time of ``clock`` (epoch seconds): nothing is begun that could not be finished by then. random: gives so many
+    accept, park, status, press: while somebody waits. take: for queues. redeliver: for the schedule. Each ``deadline``
+    is a time of ``clock`` (epoch seconds): nothing is begun that could not be finished by then. random: gives so many
     random bytes. stage: its name, for who is told of parked messages.
     """
 
@@ -63,7 +66,13 @@ class Relay:
         courier = Courier(sender, outbox, chats, clock=clock, sleep=sleep)
         notes = Notes(outbox, clock=clock, sleep=sleep)
         groups = Groups(outbox, clock=clock, random=random)
-        attempts = Attempts(courier, outbox, notes, groups, parameters, clock=clock, sleep=sleep, random=random)
+        attempts = Attempts(
+            *(courier, outbox, notes, groups, parameters),
+            buttons=partial(notice_buttons, parameters),
+            clock=clock,
+            sleep=sleep,
+            random=random,
+        )
         parkings = Parkings(attempts, notes, outbox, stage=stage, clock=clock)
         self._attempts, self._notes, self._outbox = attempts, notes, outbox
         acceptance = Acceptance(courier, attempts, notes, chats, outbox, self._beat, clock=clock)
@@ -79,26 +88,15 @@ class Relay:
         self.status = partial(find_status, outbox)
         self.take = intake.take
         self.redeliver = redelivery.redeliver
+        self._of_presses = courier, chats, outbox, parameters
 
-    def acknowledge(self, digest: str, *, who: str, update_id: int, deadline: float) -> str | None:
-        """Has a live message show who acknowledged it, and gives the words for him; None if there is none to.
+    def press(self, press: Press, *, deadline: float) -> None:
+        """Does what a button says that somebody pressed. Raises ParametersUnavailable."""
+        from .live import ACKNOWLEDGE, SNOOZE  # these stay out of the cold start
+        from .presses import Presses
 
-        digest: as the button has it. update_id: a press that is told again changes nothing. Raises TableUnavailable.
-        """
-        joined = self._attempts.live.acknowledge(digest, who, update_id)
-        if joined is None or joined.row.wanted.acknowledged is None:
-            return None
-        self._attempts.show(joined, digest, deadline)
-        by = joined.row.wanted.acknowledged.who
-        return "Acknowledged" if joined.version else f"Acknowledged by {by}"
-
-    def snooze(self, digest: str, *, who: str, update_id: int, deadline: float) -> str | None:
-        """Has a live message make no sound for an hour. Else as ``acknowledge``."""
-        joined = self._attempts.live.snooze(digest, who, update_id)
-        if joined is None:
-            return None
-        self._attempts.show(joined, digest, deadline)
-        return "Snoozed for an hour" if joined.row.wanted.acknowledged is None else "Acknowledged already"
+        acts = {ACKNOWLEDGE: self._acknowledge, SNOOZE: self._snooze}
+        Presses(*self._of_presses, acts, clock=self._clock).press(press, deadline=deadline)
 
     def heartbeats(self) -> list[Heartbeat]:
         """All heartbeats that are known, by their names. Raises TableUnavailable."""
@@ -109,6 +107,25 @@ class Relay:
         from .heartbeats import Heartbeats  # few messages are beats: it stays out of the cold start
 
         return Heartbeats(self._attempts, self._notes, self._outbox, clock=self._clock)
+
+    def _acknowledge(self, digest: str, *, update_id: int, who: str, now: float) -> str | None:
+        """Has a live message show who acknowledged it, and gives the words for him; None if there is none to.
+
+        Raises TableUnavailable.
+        """
+        joined = self._attempts.live.acknowledge(digest, who, update_id)
+        if joined is None or joined.row.wanted.acknowledged is None:
+            return None
+        self._attempts.show(joined, digest, now + PRESS_SECONDS)
+        return f"Acknowledged by {joined.row.wanted.acknowledged.who}"
+
+    def _snooze(self, digest: str, *, update_id: int, who: str, now: float) -> str | None:
+        """Has a live message make no sound for an hour. Else as ``_acknowledge``."""
+        joined = self._attempts.live.snooze(digest, who, update_id)
+        if joined is None:
+            return None
+        self._attempts.show(joined, digest, now + PRESS_SECONDS)
+        return "It was acknowledged already" if joined.row.wanted.acknowledged else "No sound for an hour"
 
     def _beat(self, message: Message, deadline: float) -> Delivered:
         return self._heartbeats.beat(message, deadline)

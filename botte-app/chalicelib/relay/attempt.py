@@ -22,6 +22,7 @@ from .notes import Notes
 from .outcome import Accepted, Claim, Delivered, Joined, Parked, log_outcome
 
 if TYPE_CHECKING:
+    from ..telegram.buttons import Rows
     from .live import Live
 
 LEASE_SECONDS = 120.0  # longer than any function may run
@@ -35,7 +36,8 @@ _log = logging.getLogger("botte.relay")
 class Attempts:
     """Sends claimed rows of ``outbox`` through ``courier``, and notes how each attempt went.
 
-    parameters: have the secret with which buttons are signed. clock: epoch seconds. random: gives so many random bytes.
+    parameters: have the secret with which buttons are signed. buttons: those below the message of a row. clock: epoch
+    seconds. random: gives so many random bytes.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Attempts:
         groups: Groups,
         parameters: Parameters,
         *,
+        buttons: Callable[[Row], Rows],
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         random: Callable[[int], bytes],
@@ -55,6 +58,7 @@ class Attempts:
         self._notes = notes
         self._groups = groups
         self._parameters = parameters
+        self._buttons = buttons
         self._clock = clock
         self._sleep = sleep
         self._random = random
@@ -217,7 +221,8 @@ class Attempts:
             claim = self.live.claim(row, lease, reading, note)
         else:
             progress = row.progress._replace(mended=reading.mended)
-            claim = Claim(row.key, row, lease, Delivery(reading.message, progress, note=note))
+            delivery = Delivery(reading.message, progress, note=note, buttons=self._buttons(row))
+            claim = Claim(row.key, row, lease, delivery)
         return claim
 
     def _lease(self) -> Lease:

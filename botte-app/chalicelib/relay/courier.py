@@ -99,6 +99,13 @@ class Courier:
             pass  # it is there, and says so
         return True
 
+    def try_call(self, method: str, fields: Mapping[str, object], *, deadline: float) -> None:
+        """Makes a call on which no message depends, where there is time for it; what goes wrong is only logged."""
+        try:
+            _InTime(self._sender, lambda method: self.has_time(deadline, method=method)).call(method, fields)
+        except (Refused, Unavailable) as error:
+            _log.warning("a call is given up", extra={"method": method, "reason": error.reason})
+
     def carry(self, delivery: Delivery, *, deadline: float, may_sleep: bool = True) -> None:
         """Sends what is left of a delivery. Where it may sleep, it does so for as long as Telegram asks, up to 5 s.
 

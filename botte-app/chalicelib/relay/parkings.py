@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ..contract.message import Message
+from ..errors import ParametersUnavailable
 from ..outbox import states
-from ..outbox.row import Key
+from ..outbox.row import Key, Row
 from ..outbox.states import Content
 from ..outbox.table import NotApplied, Outbox
+from ..settings import Parameters
 from .attempt import LEASE_SECONDS, Attempts
 from .notes import Notes
 from .outcome import Claim
+
+if TYPE_CHECKING:
+    from ..telegram.buttons import Rows
 
 PAUSE_SECONDS = 3600.0  # between two such messages
 MAX_REASON_CHARACTERS = 300
@@ -55,6 +61,19 @@ class Parkings:
             claim = self._attempts.claim(Key.of_notice(row.told + 1, row.parked), Content.of(message, now), message)
         self._notes.make(key, states.note_told(row.parked, taken_until=until, due=now + PAUSE_SECONDS))
         return claim
+
+
+def notice_buttons(parameters: Parameters, row: Row) -> Rows:
+    """The buttons below a message to the owner, where there is a webhook that learns of a press; no other has any."""
+    if not row.key.is_notice:
+        return ()
+    with suppress(ParametersUnavailable):  # the words go all the same
+        secret = parameters.webhook_secret()
+        if secret is not None:
+            from .parked import DISCARD, REDRIVE, buttons  # it stays out of the cold start
+
+            return buttons(secret, str(int(row.accepted_ts or 0)), REDRIVE, DISCARD)
+    return ()
 
 
 def words(count: int, reason: str | None, stage: str) -> str:

@@ -116,8 +116,10 @@ def _is_botte(given: object) -> bool:
 
 
 def _is_message(given: Mapping[str, object]) -> bool:
-    """Whether an object has words, or media, where a message of Botte's has them."""
+    """Whether an object has words, media, or a heartbeat, where a message of Botte's has them."""
     text = given.get("text")
+    if {"heartbeat", "every"} <= given.keys():
+        return True
     has_media = any("://" in str(given.get(name)) for name in ("photo", "document"))
     return has_media or (has_words(text) if isinstance(text, str) else text not in (None, [], {}))
 

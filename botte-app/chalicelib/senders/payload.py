@@ -10,7 +10,8 @@ from ..contract.message import FIELDS, FORBIDDEN_FIELD
 
 Payload = Mapping[str, Any]
 
-_OPTIONS = {*FIELDS, FORBIDDEN_FIELD} - {"text"}
+# Not the words that others have for what is theirs.
+_OPTIONS = {*FIELDS, FORBIDDEN_FIELD} - {"text", "ack", "urgent", "heartbeat", "every"}
 
 
 def text(payload: object, *path: str) -> str:

@@ -12,7 +12,7 @@ from ._contract.task import GROUP_PREFIX, to_item
 from ._ksuid import next_ksuid
 from ._shared.aws.batch import OnProgress, Task, check_group, follow
 from ._shared.aws.boto import AwsClient, translated
-from ._shared.client import Accepted, NotFound, Status, address, check_id, make_message, naming
+from ._shared.client import Accepted, NotFound, Status, address, check_id, make_heartbeat, make_message, naming
 
 _TASKS, _OUTBOX = "-tasks", "-outbox"
 # What get_status reads of the outbox, and all that it needs the right to read.
@@ -71,6 +71,11 @@ class BotteDynamodbClient(AwsClient):
         photo: str | None = None,
         document: str | None = None,
         deliver_at: int | None = None,
+        collapse_key: str | None = None,
+        renotify: bool | None = None,
+        ack: bool | None = None,
+        escalate_after: int | None = None,
+        urgent: bool | None = None,
         message_group_id: str | None = None,
         expires_in: int | None = None,
     ) -> Accepted:
@@ -83,6 +88,14 @@ class BotteDynamodbClient(AwsClient):
         with naming(task.message):
             self._put(task)
         return Accepted(str(task.message.id))
+
+    def send_heartbeat(
+        self, name: str, *, every: int | str, chat: str | None = None, sender_app: str | None = None
+    ) -> None:
+        """As ``Client.send_heartbeat`` says; nobody answers here when the next one is due."""
+        ksuid = next_ksuid()
+        message = make_heartbeat(name, every, chat, sender_app)
+        self._put(Task(message, _item(message, GROUP_PREFIX + ksuid, ksuid)))
 
     def send_messages(
         self,
@@ -134,16 +147,8 @@ class BotteDynamodbClient(AwsClient):
             raise InvalidMessage("expires_in", "must be a whole number of seconds, 1 or more")
         ksuid = next_ksuid()
         message = make_message(given, ksuid)
-        fields = message.to_fields()
-        sender_app = fields.pop("sender_app", None)
-        item = to_item(
-            fields,
-            partition_key=GROUP_PREFIX + (group or str(message.id)),
-            sort_key=ksuid if group else str(message.id),
-            sender_app=None if sender_app is None else str(sender_app),
-            expiration_ts=None if expires_in is None else int(time.time()) + expires_in,
-        )
-        return Task(message, item)
+        partition, sort = GROUP_PREFIX + (group or str(message.id)), ksuid if group else str(message.id)
+        return Task(message, _item(message, partition, sort, expires_in))
 
     def _put_all(self, tasks: Sequence[Task]) -> Iterator[Sequence[Task]]:
         """Puts the items, and gives each one that is in the table.
@@ -175,3 +180,15 @@ class BotteDynamodbClient(AwsClient):
                 ExpressionAttributeNames=names,
             ).get("Item", {})
         return row
+
+
+def _item(message: Message, partition_key: str, sort_key: str, expires_in: int | None = None) -> dict[str, object]:
+    fields = message.to_fields()
+    sender_app = fields.pop("sender_app", None)
+    return to_item(
+        fields,
+        partition_key=partition_key,
+        sort_key=sort_key,
+        sender_app=None if sender_app is None else str(sender_app),
+        expiration_ts=None if expires_in is None else int(time.time()) + expires_in,
+    )

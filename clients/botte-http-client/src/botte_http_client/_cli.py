@@ -9,8 +9,8 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import __version__
-from ._contract.message import PARSE_MODES, InvalidMessage, parse_json
+from ._contract.message import PARSE_MODES, InvalidMessage, check_field, parse_duration, parse_json
 from ._report import preformatted, write_report
 from ._settings import find_settings, settings_file, write_settings
-from ._shared.client import Accepted, AuthenticationError, BotteError, Delivered, NotFound, Refused, Unavailable
+from ._shared.client import (
+    Accepted,
+    AuthenticationError,
+    BotteError,
+    Delivered,
+    NotFound,
+    Refused,
+    Unavailable,
+    make_heartbeat,
+)
 from ._standard_input import read_text
 
 if TYPE_CHECKING:
@@ -86,6 +95,14 @@ def _parsed(_context: click.Context, _parameter: click.Parameter, value: str | N
         raise click.BadParameter(error.reason) from None
 
 
+def _seconds(_context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    return None if value is None else parse_duration(str(parameter.name), value)
+
+
+def _checked(_context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    return None if value is None else check_field(str(parameter.name), value)
+
+
 class _Send(click.Command):
     """A command whose only argument is a text."""
 
@@ -110,9 +127,10 @@ Examples:
   botte send "Backup done"
   df -h | botte send --chat ops --silent
   botte run -- backup.sh /home
+  botte heartbeat nightly --every 26h
   botte status 34sVCw69dftbK1MSWtRkv6T8vGp
 \b
-Exit codes of send and status:
+Exit codes of send, heartbeat and status:
   0  delivered, or accepted and going to be
   1  not accepted as far as anybody knows; send it again later, with the same --id
   2  the message or the command line is wrong
@@ -150,6 +168,8 @@ Examples:
   botte send --chat ops --html --silent "<b>Disk</b> is full"
   botte send --photo https://example.com/chart.png "Today"
   botte send --deliver-at "$(date -d 9:00 +%s)" --id standup-42 "Standup"
+  botte send --key disk-db1 --ack --escalate-after 10m "Disk is full"
+  botte send --key disk-db1 "Disk has room again"
 """,
 )
 @click.argument("text", required=False)
@@ -168,6 +188,15 @@ Examples:
 @click.option("--photo", metavar="URL", help="Public https URL; TEXT is the caption.")
 @click.option("--document", metavar="URL", help="Public https URL; TEXT is the caption.")
 @click.option("--deliver-at", metavar="SECONDS", type=int, help="Not before, in epoch seconds.")
+@click.option(
+    "--key", "--collapse-key", "collapse_key", metavar="KEY", help="The next message with this key edits this one."
+)
+@click.option("--renotify", is_flag=True, help="With --key: a new message, with a sound, instead of an edit.")
+@click.option("--ack", is_flag=True, help="With --key: buttons to acknowledge or snooze it.")
+@click.option(
+    "--escalate-after", metavar="TIME", callback=_seconds, help="With --ack: until it is sent again, such as 10m."
+)
+@click.option("--urgent", is_flag=True, help="With a sound also in quiet hours.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def send(
@@ -195,6 +224,35 @@ def send(
         _give_up_output(error, 0)  # Botte has the message: nobody shall send it again
 
 
+@botte.command(
+    epilog="""\b
+Examples:
+  botte heartbeat nightly --every 26h
+  botte heartbeat db1 --every 90m --chat ops
+""",
+)
+@click.argument("name")
+@click.option("--every", metavar="TIME", required=True, help="Until the next one comes, such as 90m, 26h, 2d.")
+@click.option("--chat", metavar="NAME", help="The one of Botte's chats that is told.")
+@click.option("--sender-app", metavar="NAME", help="Who sends; for Botte's logs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_obj
+def heartbeat(url: str | None, /, name: str, as_json: bool, **fields: Any) -> None:
+    """Says that what is called NAME is alive.
+
+    If it does not say so again in time, Botte tells the chat; and tells it when it is back.
+    """
+    with _connect(url) as client:
+        due_at = client.send_heartbeat(name, **fields)
+    try:
+        if as_json:
+            click.echo(json.dumps({"heartbeat": name, "due_at": due_at}))
+        else:
+            _print(("Noted", "green"), f"; the next one is due by {_local(due_at)}")
+    except OSError as error:
+        _give_up_output(error, 0)
+
+
 @botte.command()
 @click.argument("id")
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
@@ -207,7 +265,7 @@ def status(url: str | None, /, id: str, as_json: bool) -> None:
         click.echo(json.dumps(found))
         return
     if found["due_at"] is not None:
-        found["due_at"] = datetime.fromtimestamp(found["due_at"]).astimezone().isoformat(" ", "seconds")
+        found["due_at"] = _local(found["due_at"])
     for name, value in found.items():
         shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
         _print((f"{name.replace('_', ' '):13}", "bold"), "-" if shown in (None, "") else str(shown))
@@ -220,13 +278,25 @@ def status(url: str | None, /, id: str, as_json: bool) -> None:
 Examples:
   botte run -- backup.sh /home
   botte run --chat ops --name "nightly backup" -- sh -c 'dump | upload'
+  botte run --key backup -- backup.sh
 \b
 In a crontab, after botte configure:
-  0 3 * * *  botte run --on-failure -- backup.sh
+  0 3 * * *  botte run --on-failure --heartbeat nightly --every 26h -- backup.sh
 """,
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option("--on-failure", is_flag=True, help="Tell only if the exit code is not 0.")
+@click.option(
+    "--heartbeat", metavar="NAME", help="Say that it ran, also if it failed; if it does not run, Botte tells the chat."
+)
+@click.option("--every", metavar="TIME", help="With --heartbeat: until it has run again, such as 26h.")
+@click.option(
+    "--key",
+    "collapse_key",
+    metavar="KEY",
+    callback=_checked,
+    help="The report edits that of the run before; that of a failure is a new message, with a sound.",
+)
 @click.option("--name", help="What to call the command; else the name of its file.")
 @click.option(
     "--lines", default=20, show_default=True, type=click.IntRange(0), help="How many of its last lines to send."
@@ -241,6 +311,8 @@ def run_command(
     /,
     command: tuple[str, ...],
     on_failure: bool,
+    heartbeat: str | None,
+    every: str | None,
     name: str | None,
     lines: int,
     silent: bool,
@@ -253,26 +325,41 @@ def run_command(
     """
     from ._run import run  # it needs the signals of POSIX
 
+    if (heartbeat is None) != (every is None):
+        raise click.UsageError("give --heartbeat and --every together: --heartbeat nightly --every 26h")
+    if heartbeat is not None and every is not None:
+        make_heartbeat(heartbeat, every, fields["chat"], fields["sender_app"])  # what is wrong is told before COMMAND
     try:
         client = _connect(url)  # before COMMAND, which may be an upgrade of what it stands on, or run for hours
     except Exception as error:  # whatever it is, the command runs
         _complain(f"no notification will be sent: {error}", 1)
         return run(command).code
     outcome = run(command)
-    if on_failure and not outcome.code:
-        return 0
-    try:
-        with client:
-            client.send_message(
-                write_report(name or os.path.basename(command[0]), outcome, lines),
-                parse_mode="HTML",
-                link_preview_options={"is_disabled": True},
-                disable_notification=silent or None,
-                **fields,
-            )
-    except (Exception, KeyboardInterrupt) as error:  # whatever it is, the command's own code is what counts
-        _complain(f"the notification was not sent: {error or type(error).__name__}", 1)
+    with client:
+        if outcome.code or not on_failure:
+            with _told("notification"):
+                client.send_message(
+                    write_report(name or os.path.basename(command[0]), outcome, lines),
+                    parse_mode="HTML",
+                    link_preview_options={"is_disabled": True},
+                    disable_notification=silent or None,
+                    # An edit has no sound, and a failure is to be heard.
+                    renotify=bool(fields["collapse_key"] and outcome.code and not silent) or None,
+                    **fields,
+                )
+        if heartbeat is not None and every is not None:
+            with _told("heartbeat"):
+                client.send_heartbeat(heartbeat, every=every, chat=fields["chat"], sender_app=fields["sender_app"])
     return outcome.code
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Complains of whatever keeps something from being sent: the code of the command that has ended is what counts."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        _complain(f"the {what} was not sent: {error or type(error).__name__}", 1)
 
 
 @botte.command()
@@ -316,6 +403,10 @@ def _show(result: Delivered | Accepted, as_json: bool) -> None:
         _print(("Delivered", "green"), f" as message {result.message_id}")
     else:
         _print(("Accepted", "yellow"), f"; botte status {result.id} tells when it is delivered")
+
+
+def _local(epoch_seconds: float) -> str:
+    return datetime.fromtimestamp(epoch_seconds).astimezone().isoformat(" ", "seconds")
 
 
 def _print(styled: tuple[str, str], plain: str) -> None:

@@ -28,6 +28,7 @@ from ._shared.client import (
     Unavailable,
     address,
     check_id,
+    make_heartbeat,
     make_message,
     naming,
     pause,
@@ -98,6 +99,11 @@ class BotteHttpClient(Client):
         photo: str | None = None,
         document: str | None = None,
         deliver_at: int | None = None,
+        collapse_key: str | None = None,
+        renotify: bool | None = None,
+        ack: bool | None = None,
+        escalate_after: int | None = None,
+        urgent: bool | None = None,
     ) -> Delivered | Accepted:
         message = make_message(locals())
         key = str(message.id)
@@ -108,6 +114,13 @@ class BotteHttpClient(Client):
             except _InFlight:
                 return Accepted(key)
             return Accepted(answer["id"]) if answer.status == 202 else Delivered(answer["message_id"], answer.json)
+
+    def send_heartbeat(
+        self, name: str, *, every: int | str, chat: str | None = None, sender_app: str | None = None
+    ) -> float:
+        message = make_heartbeat(name, every, chat, sender_app)
+        headers = {"Content-Type": "application/json"}
+        return float(self._call("POST", "/message", data=to_json(message).encode(), headers=headers)["due_at"])
 
     def get_status(self, id: str) -> Status:
         """What became of a message that was accepted, or that had an id.

@@ -15,6 +15,7 @@ from ._shared.client import (
     Refused,
     Unavailable,
     address,
+    make_heartbeat,
     make_message,
     naming,
     read_invalid,
@@ -70,12 +71,28 @@ class BotteLambdaClient(AwsClient):
         photo: str | None = None,
         document: str | None = None,
         deliver_at: int | None = None,
+        collapse_key: str | None = None,
+        renotify: bool | None = None,
+        ack: bool | None = None,
+        escalate_after: int | None = None,
+        urgent: bool | None = None,
     ) -> Delivered | Accepted:
         message = make_message(locals())
         with naming(message):
-            return self._invoke(message)
+            answer = self._invoke(message)
+            if answer is None or (answer.get("status") == "accepted" and answer.get("id") == message.id):
+                return Accepted(str(message.id))
+            return Delivered(self._told(answer, "message_id"), answer)
 
-    def _invoke(self, message: Message) -> Delivered | Accepted:
+    def send_heartbeat(
+        self, name: str, *, every: int | str, chat: str | None = None, sender_app: str | None = None
+    ) -> float | None:
+        """As ``Client.send_heartbeat`` says; returns None where the client is ``asynchronous``."""
+        answer = self._invoke(make_heartbeat(name, every, chat, sender_app))
+        return None if answer is None else float(self._told(answer, "due_at"))
+
+    def _invoke(self, message: Message) -> dict[str, Any] | None:
+        """What the function answers, where it is waited for."""
         kind = "Event" if self._asynchronous else "RequestResponse"
         with translated(f"the function {self._resource}"):
             invoked = self._boto3.invoke(
@@ -83,15 +100,17 @@ class BotteLambdaClient(AwsClient):
             )
             payload = invoked["Payload"].read()
         if self._asynchronous:
-            return Accepted(str(message.id))
+            return None
         answer = self._read(payload)
         if "FunctionError" in invoked:
             raise self._failure(answer)
-        if answer.get("status") == "accepted" and answer.get("id") == message.id:
-            return Accepted(str(message.id))
-        if "message_id" not in answer:
+        return answer
+
+    def _told(self, answer: dict[str, Any], name: str) -> Any:
+        """A value of the answer. Raises NotFound."""
+        if name not in answer:
             raise NotFound(f"the function {self._resource} does not answer as Botte does: check its name")
-        return Delivered(answer["message_id"], answer)
+        return answer[name]
 
     def _read(self, payload: bytes) -> dict[str, Any]:
         try:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from ._contract.message import InvalidMessage, Message
 from ._shared.aws.batch import OnProgress, Task, check_group, follow
 from ._shared.aws.boto import AwsClient, translated
-from ._shared.client import Accepted, Unavailable, address, make_message, naming, pause, to_json
+from ._shared.client import Accepted, Unavailable, address, make_heartbeat, make_message, naming, pause, to_json
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 _BATCH = 10
@@ -63,6 +64,11 @@ class BotteSqsClient(AwsClient):
         photo: str | None = None,
         document: str | None = None,
         deliver_at: int | None = None,
+        collapse_key: str | None = None,
+        renotify: bool | None = None,
+        ack: bool | None = None,
+        escalate_after: int | None = None,
+        urgent: bool | None = None,
         message_group_id: str | None = None,
     ) -> Accepted:
         """Sends a message; what every client takes is told at ``Client.send_message``.
@@ -70,9 +76,16 @@ class BotteSqsClient(AwsClient):
         message_group_id: messages of a group are delivered in the order in which they are sent; FIFO queues only.
         """
         task = self._task(locals(), message_group_id)
-        with naming(task.message), translated(f"the queue {self._resource}"):
-            self._boto3.send_message(QueueUrl=self._queue_url(), **task.request)
+        with naming(task.message):
+            self._send_one(task)
         return Accepted(str(task.message.id))
+
+    def send_heartbeat(
+        self, name: str, *, every: int | str, chat: str | None = None, sender_app: str | None = None
+    ) -> None:
+        """As ``Client.send_heartbeat`` says; nobody answers here when the next one is due."""
+        message = make_heartbeat(name, every, chat, sender_app)
+        self._send_one(self._put_in(message, str(uuid.uuid4())))
 
     def send_messages(
         self,
@@ -97,11 +110,18 @@ class BotteSqsClient(AwsClient):
         if group is not None and not self._is_fifo:
             raise InvalidMessage("message_group_id", "needs a queue whose name ends with .fifo: others keep no order")
         message = make_message(given)
+        return self._put_in(message, _short(str(message.id)), group)
+
+    def _put_in(self, message: Message, name: str, group: str | None = None) -> Task:
+        """name: tells it from others, for a FIFO queue, which takes each once."""
         request = {"MessageBody": to_json(message)}
         if self._is_fifo:
-            short = _short(str(message.id))
-            request |= {"MessageGroupId": group or short, "MessageDeduplicationId": short}
+            request |= {"MessageGroupId": group or name, "MessageDeduplicationId": name}
         return Task(message, request)
+
+    def _send_one(self, task: Task) -> None:
+        with translated(f"the queue {self._resource}"):
+            self._boto3.send_message(QueueUrl=self._queue_url(), **task.request)
 
     def _queue_url(self) -> str:
         if self._url is None:
