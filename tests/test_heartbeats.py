@@ -95,7 +95,7 @@ def test_a_beat_through_a_queue_counts_as_any_other(relay: Relay, clock: Clock, 
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(0, "0 s"), (61, "1 min 1 s"), (26 * HOUR, "1 d 2 h"), (90_061, "1 d 1 h"), (7200, "2 h")]
+    ("seconds", "shown"), [(0, "0 s"), (61, "1 min 1 s"), (26 * HOUR, "1 d 2 h"), (90_061, "1 d 1 h"), (7201, "2 h")]
 )
 def test_a_duration_is_shown_in_two_units_at_most(seconds: float, shown: str) -> None:
     assert shown_duration(seconds) == shown

@@ -107,14 +107,15 @@ class Heartbeats:
 
 
 def shown_duration(seconds: float) -> str:
-    """A duration for people, such as ``26 h`` or ``1 d 2 h``: at most two units."""
+    """A duration for people, such as ``1 d 2 h``: its largest unit, and the one below."""
     left = max(0, round(seconds))
-    shown: list[str] = []
-    for size, unit in _UNITS:
-        if left >= size or (size == 1 and not shown):
+    first = next((number for number, (size, _) in enumerate(_UNITS) if left >= size), len(_UNITS) - 1)
+    shown = []
+    for size, unit in _UNITS[first : first + 2]:
+        if left >= size or not shown:
             shown.append(f"{left // size} {unit}")
-            left %= size
-    return " ".join(shown[:2])
+        left %= size
+    return " ".join(shown)
 
 
 def _message(row: Row, text: str, event: str) -> Message:
