@@ -110,7 +110,7 @@ def shown_duration(seconds: float) -> str:
     """A duration for people, such as ``1 d 2 h``: its largest unit, and the one below."""
     left = max(0, round(seconds))
     first = next((number for number, (size, _) in enumerate(_UNITS) if left >= size), len(_UNITS) - 1)
-    shown = []
+    shown: list[str] = []
     for size, unit in _UNITS[first : first + 2]:
         if left >= size or not shown:
             shown.append(f"{left // size} {unit}")
