@@ -10,10 +10,10 @@ import requests
 from chalicelib.contract.message import Message
 from chalicelib.doors.commands import COMMANDS, MAX_UNITS, MOST_ENTRIES, Commands
 from chalicelib.outbox import states
+from chalicelib.outbox.live import Wanted
 from chalicelib.outbox.row import Key
 from chalicelib.outbox.states import Content
 from chalicelib.outbox.table import Outbox
-from chalicelib.relay.heartbeats import Heartbeat
 from chalicelib.settings import Parameters
 from tests.conftest import PARAMETERS
 from tests.doors import Doors, queue_record, texts
@@ -24,10 +24,6 @@ from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 pytestmark = pytest.mark.outbox("memory")
 
 NOW = 1_795_860_300.0  # 28 November 2026, 10:05 UTC
-HEARTBEATS = [
-    Heartbeat("backup", "ops", 93_600, NOW - 3600, None),
-    Heartbeat("nightly", "default", 3600, NOW - 7200, NOW - 3600),
-]
 HOSTILE = "<b>\u202e_*`[x](tg://user?id=1)\n\n\x1b[31m\x00 " + "🔔" * 5000
 
 
@@ -54,7 +50,7 @@ def store() -> Store:
 
 
 def ask(outbox: Outbox, store: Store, text: str, *, written_ts: float = NOW) -> str:
-    return Commands(outbox, lambda: HEARTBEATS, store.parameters, NOW).answer(text, written_ts)
+    return Commands(outbox, store.parameters, NOW).answer(text, written_ts)
 
 
 def park(
@@ -91,12 +87,19 @@ def test_pending_lists_what_waits_and_why_the_oldest_first(outbox: Outbox, store
     )
 
 
+def test_a_live_message_that_waits_has_the_key_that_its_sender_gave_it(outbox: Outbox, store: Store) -> None:
+    message = Message(text="words", collapse_key="disk-db1")
+    content = Content.of(message, NOW - 60)
+    key = Key.of_live("default", "disk-db1")
+    outbox.apply(key, states.name_live(content, Wanted.of(message, 1), 1, due=NOW - 60))
+    assert ask(outbox, store, "/pending") == "1 message waits\n\n1 min · to default · disk-db1\nit waits for its turn"
+
+
 def test_heartbeats_are_listed_with_those_that_were_missed_first(outbox: Outbox, store: Store) -> None:
-    assert ask(outbox, store, "/heartbeats") == (
-        "2 heartbeats are known\n\n"
-        "to default · nightly\nmissed 28 Nov 09:05 UTC; it came 28 Nov 08:05 UTC\n\n"
-        "to ops · backup\ndue 29 Nov 11:05 UTC, every 1 d 2 h; it came 28 Nov 09:05 UTC"
-    )
+    for name, ago in (("a", 60), ("b", 7200)):
+        outbox.apply(Key.of_heartbeat(name), states.beat("ops", now=NOW - ago, every=3600, sender_app=None))
+    outbox.apply(Key.of_heartbeat("b"), states.miss_heartbeat(NOW - 3600, now=NOW, until=NOW + 60))
+    assert [line.partition(":")[0] for line in ask(outbox, store, "/heartbeats").splitlines()[2::2]] == ["🔴 b", "🟢 a"]
 
 
 @pytest.mark.parametrize("command", ["/failed", "/pending"])
@@ -171,7 +174,7 @@ def test_a_mute_is_ended(outbox: Outbox, text: str, said: str, left: dict[str, f
 
 @pytest.mark.parametrize("text", ["/mute backup 2h", "/unmute"])
 def test_where_the_mutes_cannot_be_written_it_says_so(outbox: Outbox, parameters: Parameters, text: str) -> None:
-    said = Commands(outbox, list, parameters, NOW).answer(text, NOW)
+    said = Commands(outbox, parameters, NOW).answer(text, NOW)
     assert said == "It cannot be done: the Parameter Store cannot be written: AccessDeniedException"
 
 
@@ -198,7 +201,7 @@ def test_what_is_listed_is_what_is_in_the_table(webhook: str, doors: Doors, tele
     assert failed["text"].startswith("1 message is parked\n\n")
     assert failed["text"].endswith("bad\nchat_id: raw chat ids are not taken; name a configured chat in 'chat'")
     assert "cron · to default · later\nTelegram says 5" in pending["text"]
-    assert heartbeats["text"].startswith("1 heartbeat is known\n\nto default · nightly\ndue ")
+    assert heartbeats["text"].startswith("1 heartbeat\n\n🟢 nightly: the last one came ")
     assert failed["link_preview_options"] == {"is_disabled": True}
 
 

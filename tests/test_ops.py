@@ -310,3 +310,19 @@ def test_the_doctor_tells_of_a_webhook_that_brings_no_presses(
     assert capsys.readouterr().err == f"it brings no presses of buttons: {mend} mends that\n"
     set_webhook(stage, None)
     assert [found.mend for found in check_webhook(stage)] == [None]
+
+
+def test_heartbeats_lists_each_and_fails_where_one_did_not_come(
+    doors: Doors, capsys: pytest.CaptureFixture[str], outbox: Outbox
+) -> None:
+    assert run("heartbeats") == 0
+    assert capsys.readouterr().out == "0 heartbeats on local\n"
+    for name, ago in (("nightly", 2 * 86_400), ("weekly", 3600)):
+        beat = states.beat("default", now=time.time() - ago, every=86_400, sender_app=None)
+        outbox.apply(Key.of_heartbeat(name), beat)
+    assert doors.redeliver().function_error is None
+    assert run("heartbeats") == 1
+    missed, there, count = capsys.readouterr().out.splitlines()
+    assert missed == "🔴 nightly: the last one came 2 d ago, the next one was due 1 d ago"
+    assert there.startswith("🟢 weekly: the last one came 1 h ago, the next one is due in 2")
+    assert count == "2 heartbeats on local"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ..contract.message import InvalidMessage, Message, check_field
+from ..contract.message import InvalidMessage, check_field
 from ..errors import ParametersUnavailable, redact
 from ..outbox.row import Row
 from ..outbox.table import Outbox
-from ..relay.heartbeats import Heartbeat, shown_duration
+from ..relay.heartbeats import list_heartbeats, shown_duration
 from ..relay.parked import find_parked
 from ..settings import VERSION, Parameters
 
@@ -34,7 +34,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "failed": Command("", "lists what was parked, and why"),
     "pending": Command("", "lists what waits, for how long, and why"),
-    "heartbeats": Command("", "lists when each came last, and when the next one is due"),
+    "heartbeats": Command("", "lists them, and which did not come"),
     "mute": Command("<sender_app> <2h>", "has a sender make no sound for so long: 45s, 90m, 2h, 7d"),
     "unmute": Command("[<sender_app>]", "ends that, for one sender or for all"),
     "status": Command("", "tells what was accepted, and what is pending or failed"),
@@ -44,13 +44,10 @@ COMMANDS = {
 
 
 class Commands:
-    """Answers questions about ``outbox``, ``heartbeats`` and ``parameters``, at a time (epoch seconds)."""
+    """Answers questions about ``outbox`` and ``parameters``, at a time (epoch seconds)."""
 
-    def __init__(
-        self, outbox: Outbox, heartbeats: Callable[[], Sequence[Heartbeat]], parameters: Parameters, now: float
-    ) -> None:
+    def __init__(self, outbox: Outbox, parameters: Parameters, now: float) -> None:
         self._outbox = outbox
-        self._heartbeats = heartbeats
         self._parameters = parameters
         self._now = now
 
@@ -80,12 +77,11 @@ class Commands:
 
     def _list_failed(self) -> str:
         rows = find_parked(self._outbox)[::-1]
-        entries = (_entry(self._name_of_parked(row), redact(row.last_error or "")) for row in rows)
+        entries = (
+            _entry([_date(row.parked_ts), self._given(row, "sender_app"), row.key.sort], redact(row.last_error or ""))
+            for row in rows
+        )
         return _screen(_count(len(rows), "is parked", "are parked"), entries, len(rows), "more; make failed lists all")
-
-    def _name_of_parked(self, row: Row) -> list[str]:
-        message = self._message(row)
-        return [_date(row.parked_ts), (message.sender_app if message else None) or "", row.key.sort]
 
     def _list_pending(self) -> str:
         rows = sorted(self._outbox.scan("PENDING", "SENDING"), key=lambda row: (row.accepted_ts or 0.0, row.key))
@@ -93,35 +89,34 @@ class Commands:
         return _screen(_count(len(rows), "waits", "wait"), entries, len(rows), "more, accepted later")
 
     def _list_heartbeats(self) -> str:
-        """Those that were missed first."""
-        beats = sorted(self._heartbeats(), key=lambda beat: (beat.missed_ts is None, beat.name))
-        entries = (_entry([f"to {beat.chat}", beat.name], _when_it_beats(beat)) for beat in beats)
-        head = "1 heartbeat is known" if len(beats) == 1 else f"{len(beats) or 'No'} heartbeats are known"
-        return _screen(head, entries, len(beats), "more; make heartbeats lists all")
-
-    def _name(self, row: Row) -> list[str]:
-        """Of what waits; a live message has the key that its senders gave it."""
-        message, waited = self._message(row), self._now - (row.accepted_ts or self._now)
-        key = message.collapse_key if message and row.key.is_live else None
-        sender_app = message.sender_app if message else None
-        return [shown_duration(waited), sender_app or "", f"to {row.chat}", key or row.key.sort]
+        found = sorted(list_heartbeats(self._outbox), key=lambda each: (each.missed_ts is None, each.name))
+        head = (
+            f"{len(found)} heartbeat{'s' * (len(found) > 1)}"
+            if found
+            else "No heartbeats: POST /heartbeat/<name>?every=26h makes one"
+        )
+        return _screen(head, (each.line(self._now) for each in found), len(found), "more; make heartbeats lists all")
 
     def _why_it_waits(self, row: Row) -> str:
         if row.last_error is not None:
             return redact(row.last_error)
         if row.status == "SENDING":
             return "it is being sent"
-        if row.due_ts is None or row.due_ts <= self._now:
-            return "it waits for its turn"
-        if row.key.is_live and row.showing.shown.parts:
-            return f"it is shown, and comes again {_date(row.due_ts)} unless somebody acknowledges it"
-        return f"not before {_date(row.due_ts)}"
+        due = row.due_ts or 0.0  # none behind the group of the message
+        return f"not before {_date(due)}" if due > self._now else "it waits for its turn"
 
-    def _message(self, row: Row) -> Message | None:
+    def _name(self, row: Row) -> list[str]:
+        """Of what waits; of a live message by the key that its sender gave it."""
+        waited = shown_duration(self._now - (row.accepted_ts or self._now))
+        id = self._given(row, "collapse_key") if row.key.is_live else row.key.sort
+        return [waited, self._given(row, "sender_app"), f"to {row.chat}", id]
+
+    def _given(self, row: Row, field: str) -> str:
+        """A field of a row's message; empty where it has none."""
         try:
-            return row.read_message(self._now).message
+            return str(getattr(row.read_message(self._now).message, field) or "")
         except InvalidMessage:
-            return None
+            return ""
 
     def _mute(self, rest: str, written_ts: float) -> str:
         name, _, duration = rest.rpartition(" ")
@@ -176,13 +171,6 @@ def one_line(text: str, most: int) -> str:
 def _help() -> str:
     lines = [f"/{name} {of.description}" for name, of in COMMANDS.items()]
     return "\n".join(["Botte brings you messages from your own AWS account.", "", *lines])
-
-
-def _when_it_beats(beat: Heartbeat) -> str:
-    last = f"it came {_date(beat.last_ts)}"
-    if beat.missed_ts is not None:
-        return f"missed {_date(beat.missed_ts)}; {last}"
-    return f"due {_date(beat.last_ts + beat.every)}, every {shown_duration(beat.every)}; {last}"
 
 
 def _screen(head: str, entries: Iterable[str], count: int, rest: str) -> str:

@@ -58,7 +58,7 @@ def _post_update(relay: Relay, outbox: Outbox, parameters: Parameters, request: 
         return handled
     try:
         reply = Message(
-            text=Commands(outbox, relay.heartbeats, parameters, now).answer(text, written_ts),
+            text=Commands(outbox, parameters, now).answer(text, written_ts),
             id=f"telegram-update-{update_id}",
             chat=names[0],
             message_thread_id=thread_id,

@@ -164,7 +164,7 @@ class Attempts:
             while row.owes:
                 now = self._clock()
                 wait = LOOK_SECONDS if row.status == "SENDING" else max(0.0, (row.due_ts or now) - now)
-                if now + wait > ends or row.key in self._notes or not self._courier.has_time(deadline - wait):
+                if wait > max(0.0, ends - now) or row.key in self._notes or not self._courier.has_time(deadline - wait):
                     return Accepted(id)
                 self._sleep(wait)
                 claim = self.reclaim(row)
