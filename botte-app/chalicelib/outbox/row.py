@@ -276,12 +276,14 @@ class Row(NamedTuple):
         return self.key.is_live and self.status == "PENDING" and self.showing.version >= self.version
 
     def as_of(self, version: int) -> Row:
-        """The row of a live message, as a message sees it that joined with this version: sent, once it was shown, or
-        another took its place."""
+        """The row of a live message, as a message sees it that joined with this version; 0 if it came too late to.
+
+        It is sent once it was shown, or another took its place.
+        """
         if self.showing.version < version and self.version <= version:
             return self
         ends = {"Status": {"S": "SENT"}}
-        if self.showing.version < version:
+        if self.showing.version < version or not version:
             ends["LastError"] = {"S": "superseded by a later message with its collapse_key"}
         kept = {name: value for name, value in self.item.items() if name not in ("DueTs", "LastError")}
         return Row({**kept, **ends})

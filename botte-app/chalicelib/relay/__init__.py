@@ -34,7 +34,7 @@ from .redelivery import Redelivery
 
 if TYPE_CHECKING:
     from .heartbeats import Heartbeats
-    from .presses import Press, Show
+    from .presses import Act, Press, Show
 
 __all__ = ["Accepted", "Delivered", "Entry", "Relay"]
 
@@ -93,7 +93,7 @@ class Relay:
         from .live import ACKNOWLEDGE, SNOOZE  # these stay out of the cold start
         from .presses import Presses
 
-        acts = {ACKNOWLEDGE: self._acknowledge, SNOOZE: self._snooze}
+        acts: dict[str, Act] = {ACKNOWLEDGE: self._acknowledge, SNOOZE: self._snooze}
         Presses(*self._of_presses, acts, clock=self._clock).press(press, deadline=deadline)
 
     @cached_property
@@ -102,9 +102,9 @@ class Relay:
 
         return Heartbeats(self._attempts, self._notes, self._outbox, clock=self._clock)
 
-    def _acknowledge(self, digest: str, *, update_id: int, who: str, deadline: float) -> tuple[str, Show] | None:
+    def _acknowledge(self, digest: str, *, who: str, deadline: float, **_: object) -> tuple[str, Show] | None:
         """Notes who acknowledged a live message: the words for him, and what shows it. Raises TableUnavailable."""
-        joined = self._attempts.live.acknowledge(digest, who, update_id)
+        joined = self._attempts.live.acknowledge(digest, who)
         if joined is None or joined.row.wanted.acknowledged is None:
             return None
         by = joined.row.wanted.acknowledged.who

@@ -177,7 +177,10 @@ class Attempts:
                 row = (self._outbox.get(row.key) or row).as_of(joined.version)
         except TableUnavailable:
             return Accepted(id)
-        return Parked(row.last_error or "it was refused") if row.status == "FAILED" else Delivered(row.progress.result)
+        if row.status == "FAILED":
+            return Parked(row.last_error or "it was refused")
+        # One that was superseded before anything was shown has no message of Telegram's.
+        return Delivered(row.progress.result) if row.progress.message_ids else Accepted(id)
 
     def fail(self, claim: Claim, reason: str) -> Parked:
         """Parks a claimed message, with the reason."""

@@ -68,13 +68,16 @@ class LiveDelivery(Delivery):
 
     def run(self, sender: Sender, chat_id: int) -> None:
         """Shows what is not shown yet. Raises Refused or Unavailable."""
-        number, parts = 0, self._parts()
+        number, parts, noted = 0, self._parts(), self.shown
         while number < len(parts):
-            if number and self._note:
+            if self._note and self.shown != noted:
                 self._note(self.progress)
+                noted = self.shown
             try:
                 self._show(sender, chat_id, number, parts[number])
             except MessageGone:
+                if not self.shown.parts:
+                    raise
                 self._leave(0)
                 number = 0
             except Refused as refusal:
