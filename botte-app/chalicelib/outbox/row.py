@@ -272,11 +272,11 @@ class Row(NamedTuple):
 
     def as_of(self, version: int) -> Row:
         """The row of a live message, as a message sees it that joined with this version: sent, once it was shown, or
-        another took its place."""
+        another took its place; with 0, one that came before what was there."""
         if self.showing.version < version and self.version <= version:
             return self
         ends = {"Status": {"S": "SENT"}}
-        if self.showing.version < version:
+        if self.showing.version < version or not version:
             ends["LastError"] = {"S": "superseded by a later message with its collapse_key"}
         kept = {name: value for name, value in self.item.items() if name not in ("DueTs", "LastError")}
         return Row({**kept, **ends})
