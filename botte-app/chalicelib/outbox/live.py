@@ -15,6 +15,7 @@ from ..contract.message import Message
 from ..telegram.live import Shown, ShownPart
 
 MAX_ESCALATIONS = 3
+FLAPPING_MILLISECONDS = 300_000  # after a sound, in which an alarm that was over makes none when it is back
 
 
 class Signed(NamedTuple):
@@ -29,7 +30,8 @@ class Wanted(NamedTuple):
 
     words: a digest of them. times: how often they came in a row. anew: the version with which it was to be sent anew.
     incident: the version since which acknowledgement is asked for. acknowledged: by whom, and when. snoozed: by whom,
-    and until when. update: the last of Telegram's updates that changed this.
+    and until when. update: the last of Telegram's updates that changed this. rang: the version of the last message that
+    was to have a sound. calm: whether the last one asked for none.
     """
 
     words: str
@@ -39,11 +41,20 @@ class Wanted(NamedTuple):
     acknowledged: Signed | None = None
     snoozed: Signed | None = None
     update: int = 0
+    rang: int = 0
+    calm: int = 0
 
     def followed_by(self, message: Message, version: int) -> Wanted:
-        """What is wanted once a message came, with which the row has this version."""
+        """What is wanted once a message came, with which the row has this version (in milliseconds).
+
+        One that wants a sound after one that wanted none is news, as an alarm after its end: it is sent anew.
+        """
         first = Wanted.of(message, version)
-        if not message.renotify and first.words == self.words:
+        if self.calm and not first.calm and version >= self.rang + FLAPPING_MILLISECONDS:
+            first = first._replace(anew=version)
+        if not first.anew:
+            first = first._replace(rang=self.rang)
+        if not first.anew and first.words == self.words:
             first = first._replace(times=self.times + 1)
         if message.ack and self.incident:
             first = first._replace(incident=self.incident, acknowledged=self.acknowledged, snoozed=self.snoozed)
@@ -53,7 +64,14 @@ class Wanted(NamedTuple):
     def of(cls, message: Message, version: int) -> Wanted:
         """What is wanted with the first message of a key."""
         digest = hashlib.sha256(json.dumps([message.text, message.photo, message.document]).encode()).hexdigest()
-        return cls(digest[:32], anew=version if message.renotify else 0, incident=version if message.ack else 0)
+        calm = bool(message.disable_notification)
+        return cls(
+            digest[:32],
+            anew=version if message.renotify else 0,
+            incident=version if message.ack else 0,
+            rang=0 if calm else version,
+            calm=int(calm),
+        )
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Wanted:
@@ -63,7 +81,7 @@ class Wanted(NamedTuple):
 
 
 _SIGNED = ("acknowledged", "snoozed")
-_NUMBERS = ("times", "anew", "incident", "update")
+_NUMBERS = ("times", "anew", "incident", "update", "rang", "calm")
 
 
 class Showing(NamedTuple):
