@@ -109,9 +109,12 @@ def run(scenario: Scenario, steps: Steps) -> EditedChat:
         acknowledged = scenario.deliver(world.process(steps))
     except Crash:
         acknowledged = False
-    while not acknowledged:
+    for _ in range(30):
+        if acknowledged:
+            break
         world.clock.sleep(10)
         acknowledged = scenario.deliver(world.process())
+    assert acknowledged
     world.settle()
     return chat
 
@@ -123,20 +126,16 @@ def words(chat: EditedChat) -> list[str]:
 
 def check(scenario: Scenario, steps: Callable[[int], Steps]) -> None:
     undisturbed = Steps()
-    assert words(run(scenario, undisturbed)) == list(scenario.shows)
-    wrong = []
+    shows, wrong = list(scenario.shows), []
+    assert words(run(scenario, undisturbed)) == shows
     for number, name in enumerate(undisturbed.done):
         found = words(run(scenario, steps(number)))
         # A message that Telegram took, and nobody noted, is sent once more; nothing can find the first of the two.
-        sent = undisturbed.done[max(0, number - 1) : number + 1]
-        doubled = found[: len(scenario.shows) - 1] + found[len(scenario.shows) :]
-        if found != list(scenario.shows) and not ("sendMessage" in sent and _shows(doubled, scenario)):
+        may_double = "sendMessage" in undisturbed.done[max(0, number - 1) : number + 1]
+        without_one = [found[:each] + found[each + 1 :] for each in range(len(found))]
+        if found != shows and not (may_double and shows in without_one):
             wrong.append(f"{number}, {name}: {[text[:9] for text in found]}")
     assert not wrong, "\n".join(wrong)
-
-
-def _shows(found: list[str], scenario: Scenario) -> bool:
-    return found == list(scenario.shows)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
