@@ -11,6 +11,7 @@ import pytest
 from chalicelib.contract.message import Message
 from chalicelib.doors.stream import Tasks
 from chalicelib.dynamodb import DynamoTable
+from chalicelib.errors import TableUnavailable, Unavailable
 from chalicelib.outbox import states
 from chalicelib.outbox.row import KEPT_SENT, Key, Row
 from chalicelib.outbox.states import Content, Lease
@@ -20,7 +21,7 @@ from chalicelib.relay.attempt import LEASE_SECONDS
 from chalicelib.settings import Parameters
 from chalicelib.telegram.bot_api import Telegram
 from tests.conftest import OPS_CHAT_ID, NewOutbox, NewRelay
-from tests.doors import Clock, RelayDoors, unreachable_aws
+from tests.doors import Clock, RelayDoors, Script, unreachable_aws
 from tests.live import DOORS, Watched, bring, fifo, streamed
 from tests.outbox.memory_table import MemoryTable
 from tools.dev.fake_telegram import TWIN_CHAT_ID, FakeTelegram
@@ -30,6 +31,12 @@ pytestmark = pytest.mark.outbox("memory")
 KEY = "disk-db1"
 LIVE = Key.of_live("default", KEY)
 ACK = {"ack": True, "escalate_after": 300}
+
+
+@pytest.fixture(autouse=True)
+def _at_the_full_minute(clock: Clock) -> None:
+    """So that a test that waits a few seconds is over in the same minute."""
+    clock.now -= clock.now % 60
 
 
 def keyed(text: str, **fields: Any) -> dict[str, Any]:
@@ -387,3 +394,31 @@ def test_snoozed_it_makes_no_sound_for_an_hour_and_then_is_sent_again(
     relay_doors.redeliver()
     assert shown(telegram)[-1] == "🔴 fuller\n🔔 not acknowledged, 1 of 3"
     assert not telegram.messages[-1]["disable_notification"]
+
+
+def test_one_that_comes_while_it_is_sent_again_does_not_have_it_sent_twice(
+    new_relay: NewRelay, tasks: Tasks, parameters: Parameters, telegram: FakeTelegram, clock: Clock
+) -> None:
+    watched = Watched(Telegram(telegram.url, parameters.bot_token))
+    doors = RelayDoors(new_relay(sender=watched), tasks, parameters, clock)
+    other = RelayDoors(new_relay(), tasks, parameters, clock)
+    post(doors, "🔴 full", **ACK)
+    clock.now += 301
+    watched.meanwhile = lambda: post(other, "🔴 fuller", **ACK)
+    doors.redeliver()
+    clock.now += 60
+    doors.redeliver()
+    assert shown(telegram) == ["🔴 full", "🔴 fuller\n🔔 not acknowledged, 1 of 3"]
+
+
+def test_one_that_goes_without_its_key_goes_on_where_it_broke_off(
+    new_relay: NewRelay, new_outbox: NewOutbox, tasks: Tasks, parameters: Parameters, clock: Clock
+) -> None:
+    sender = Script(clock, None, Unavailable("down"))
+    relay = new_relay(sender=sender, outbox=new_outbox(script=[TableUnavailable("away")]))
+    doors = RelayDoors(relay, tasks, parameters, clock)
+    one, two = "a" * 4000, "b" * 4000
+    assert post(doors, f"{one}\n{two}")[0] == 202
+    clock.now += 60
+    doors.redeliver()
+    assert sender.texts == [one, two, two]
