@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help run aws test test-slow simulate chaos growth cold warm cli footprint lint format lock sbom audit clean
 .PHONY: bootstrap bootstrap-run
-.PHONY: stage deploy rollback doctor failed redrive discard logs rotate-token destroy deploy-rehearsal
+.PHONY: stage deploy rollback doctor failed heartbeats redrive discard logs rotate-token destroy deploy-rehearsal
 
 help: ## Show what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,9 @@ format: bootstrap ## Put all code into the project's format
 
 failed: bootstrap-run ## List the messages that were parked, or given up by AWS: make failed STAGE=prod
 	@exec .venv/bin/python -m tools.ops failed --stage "$(STAGE)"
+
+heartbeats: bootstrap-run ## List the heartbeats, and which did not come: make heartbeats STAGE=prod
+	@exec .venv/bin/python -m tools.ops heartbeats --stage "$(STAGE)"
 
 redrive: bootstrap-run ## Send those messages again: make redrive STAGE=prod [ID=...]
 	@exec .venv/bin/python -m tools.ops redrive --stage "$(STAGE)" $(if $(ID),--id "$(ID)")

@@ -30,11 +30,10 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
 
     A field is in the body or in the query, which fit together, and an object in a form is JSON.
     """
-    if (
-        case.path not in ("/message", "/heartbeat/{name}")
-        or case.meta is None
-        or case.meta.generation.mode is not GenerationMode.POSITIVE
-    ):
+    if case.path == "/hook/{name}" and case.query and "collapse_key" in case.query:
+        case.query["collapse_key"] = case.id  # the edits of one message are two seconds apart
+    is_valid = case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
+    if case.path not in ("/message", "/heartbeat/{name}") or not is_valid:
         return
     if isinstance(case.body, str):
         case.body = f"Hello {case.body}"
@@ -45,7 +44,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     for name in ({*query} - kept) | (body.keys() & query.keys()) if case.path == "/message" else ():
         del query[name]
     for fields in (body, query):
-        known = {**KNOWN, "id": case.id, "text": f"Hello {fields.get('text')}"}
+        known = {**KNOWN, "id": case.id, "collapse_key": case.id, "text": f"Hello {fields.get('text')}"}
         fields.update({name: known[name] for name in fields.keys() & known.keys() if fields[name] is not None})
     if case.media_type != "application/json":
         body.update({name: json.dumps(value) for name, value in body.items() if isinstance(value, dict)})

@@ -10,6 +10,7 @@ import requests
 from chalicelib.contract.message import Message
 from chalicelib.doors.commands import COMMANDS, MAX_UNITS, MOST_ENTRIES, Commands
 from chalicelib.outbox import states
+from chalicelib.outbox.live import Wanted
 from chalicelib.outbox.row import Key
 from chalicelib.outbox.states import Content
 from chalicelib.outbox.table import Outbox
@@ -80,10 +81,25 @@ def test_pending_lists_what_waits_and_why_the_oldest_first(outbox: Outbox, store
     keep(outbox, "later", ago=90, deliver_at=int(NOW) + 3600)
     assert ask(outbox, store, "/pending@botte_bot") == (
         "3 messages wait\n\n"
-        "3 hours · cron · to default · old\nTelegram says 502\n\n"
-        "90 seconds · cron · to default · later\nnot before 28 Nov 11:05 UTC\n\n"
-        "0 seconds · cron · to default · new\nit waits for its turn"
+        "3 h · cron · to default · old\nTelegram says 502\n\n"
+        "1 min 30 s · cron · to default · later\nnot before 28 Nov 11:05 UTC\n\n"
+        "0 s · cron · to default · new\nit waits for its turn"
     )
+
+
+def test_a_live_message_that_waits_has_the_key_that_its_sender_gave_it(outbox: Outbox, store: Store) -> None:
+    message = Message(text="words", collapse_key="disk-db1")
+    content = Content.of(message, NOW - 60)
+    key = Key.of_live("default", "disk-db1")
+    outbox.apply(key, states.name_live(content, Wanted.of(message, 1), 1, due=NOW - 60))
+    assert ask(outbox, store, "/pending") == "1 message waits\n\n1 min · to default · disk-db1\nit waits for its turn"
+
+
+def test_heartbeats_are_listed_with_those_that_were_missed_first(outbox: Outbox, store: Store) -> None:
+    for name, ago in (("a", 60), ("b", 7200)):
+        outbox.apply(Key.of_heartbeat(name), states.beat("ops", now=NOW - ago, every=3600, sender_app=None))
+    outbox.apply(Key.of_heartbeat("b"), states.miss_heartbeat(NOW - 3600, now=NOW, until=NOW + 60))
+    assert [line.partition(":")[0] for line in ask(outbox, store, "/heartbeats").splitlines()[2::2]] == ["🔴 b", "🟢 a"]
 
 
 @pytest.mark.parametrize("command", ["/failed", "/pending"])
@@ -177,13 +193,15 @@ def test_what_is_listed_is_what_is_in_the_table(webhook: str, doors: Doors, tele
     doors.queue(queue_record('{"chat_id": 5, "text": "https://example.com"}', "bad"))
     telegram.set_fault({"kind": "server_error", "chat_id": TWIN_CHAT_ID})
     doors.post({"text": "later", "sender_app": "cron", "id": "later"})
+    doors.post({"heartbeat": "nightly", "every": "26h"})
     telegram.set_fault({"kind": "none"})
-    for number, command in enumerate(("/failed", "/pending"), start=1):
+    for number, command in enumerate(("/failed", "/pending", "/heartbeats"), start=1):
         post_update(webhook, update(command, update_id=number))
-    failed, pending = telegram.messages[-2:]
+    failed, pending, heartbeats = telegram.messages[-3:]
     assert failed["text"].startswith("1 message is parked\n\n")
     assert failed["text"].endswith("bad\nchat_id: raw chat ids are not taken; name a configured chat in 'chat'")
     assert "cron · to default · later\nTelegram says 5" in pending["text"]
+    assert heartbeats["text"].startswith("1 heartbeat\n\n🟢 nightly: the last one came ")
     assert failed["link_preview_options"] == {"is_disabled": True}
 
 

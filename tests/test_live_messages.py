@@ -38,3 +38,11 @@ def test_renotify_sends_a_new_message_as_a_reply_to_the_old_one(doors: Doors, te
     assert texts(telegram.messages) == ["🔴 disk full", "🟢 disk fine"]
     assert telegram.messages[1]["reply_to_message_id"] == first["message_id"]
     assert third["message_id"] == second["message_id"]
+
+
+def test_what_is_sent_anew_takes_the_buttons_from_the_one_before(doors: Doors, telegram: FakeTelegram) -> None:
+    fire(doors, "🔴 disk full", ack=True)
+    fire(doors, "🔴 disk fuller", ack=True, renotify=True)
+    assert ["reply_markup" in message for message in telegram.messages] == [False, True]
+    fire(doors, "🟢 disk fine", renotify=True)
+    assert ["reply_markup" in message for message in telegram.messages] == [False, False, False]

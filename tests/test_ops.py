@@ -6,23 +6,28 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
+import requests
 
 from chalicelib.contract.message import Message
+from chalicelib.doors.commands import COMMANDS
 from chalicelib.outbox import states
 from chalicelib.outbox.row import Key
 from chalicelib.outbox.states import Content
 from chalicelib.outbox.table import Outbox
+from chalicelib.settings import WEBHOOK_SECRET
 from tests.conftest import OPS_CHAT_ID
 from tests.doors import Clock, Doors, Table, queue_record, texts
 from tools.dev.aws import EmbeddedAws
-from tools.dev.fake_telegram import TWIN_CHAT_ID, FakeTelegram
+from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 from tools.ops.__main__ import main
-from tools.ops.checks import check_backlog, check_bot, check_clock, check_parameters
+from tools.ops.checks import check_backlog, check_bot, check_clock, check_parameters, check_webhook
 from tools.ops.console import Console
 from tools.ops.enrol import ensure_chat
 from tools.ops.stage import Stage
+from tools.ops.webhook import PATH, delete_webhook, offer_webhook, preview_webhook, set_webhook, show_webhook
 
 
 @pytest.fixture(autouse=True)
@@ -237,3 +242,87 @@ def test_the_webhook_is_set_shown_and_deleted(doors: Doors, capsys: pytest.Captu
         "no webhook is set on local any more",
         "no webhook is set on local",
     ]
+
+
+def bot(telegram: FakeTelegram, method: str, **fields: object) -> Any:
+    return requests.post(f"{telegram.url}/bot{TWIN_BOT_TOKEN}/{method}", json=fields, timeout=10).json()["result"]
+
+
+@pytest.fixture
+def stage(doors: Doors, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """The local stage, with its HTTP door where the tests have it; its bot has no webhook."""
+    monkeypatch.setenv("BOTTE_HTTP_PORT", doors.url.rpartition(":")[2])
+    made = Stage("local")
+    secret = made.parameter(WEBHOOK_SECRET)
+    yield made
+    made.put_secret(WEBHOOK_SECRET, str(secret))
+    bot(telegram, "setWebhook", url=doors.url, allowed_updates=[])
+    for method in ("deleteWebhook", "deleteMyCommands"):
+        bot(telegram, method)
+
+
+def test_with_the_webhook_telegram_shows_the_commands_and_brings_presses(stage: Stage, telegram: FakeTelegram) -> None:
+    assert set_webhook(stage, None) == 0
+    assert bot(telegram, "getWebhookInfo")["allowed_updates"] == ["callback_query", "message"]
+    assert [each["command"] for each in bot(telegram, "getMyCommands")] == list(COMMANDS)
+    assert delete_webhook(stage) == 0
+    assert bot(telegram, "getMyCommands") == []
+
+
+def test_a_deployment_sets_the_webhook_when_its_owner_says_yes(stage: Stage, telegram: FakeTelegram) -> None:
+    """Also anew: the one that was set by an earlier version brings no presses."""
+    assert preview_webhook(stage) == "is asked for, where none is set; YES=1 sets it"
+    assert offer_webhook(stage, Console(assume_yes=True)) == f"commands and buttons, by {stage.http_url()}{PATH}"
+    bot(telegram, "setWebhook", url=stage.http_url() + PATH, allowed_updates=["message"])
+    assert preview_webhook(stage) == f"is set anew, to {stage.http_url()}{PATH}"
+    assert offer_webhook(stage, Console()) == f"commands and buttons, by {stage.http_url()}{PATH}"
+    assert bot(telegram, "getWebhookInfo")["allowed_updates"] == ["callback_query", "message"]
+
+
+def test_without_a_terminal_a_deployment_sets_no_webhook_and_tells_how(stage: Stage, telegram: FakeTelegram) -> None:
+    told = offer_webhook(stage, Console())
+    assert told.startswith("none is set: .venv/bin/python -m tools.ops webhook set --stage local sets it")
+    assert bot(telegram, "getWebhookInfo")["url"] == ""
+
+
+def test_a_webhook_of_another_program_is_left_to_it(stage: Stage, telegram: FakeTelegram) -> None:
+    bot(telegram, "setWebhook", url="http://127.0.0.1:1/other")
+    for told in (preview_webhook(stage), offer_webhook(stage, Console(assume_yes=True))):
+        assert told.startswith("leads to http://127.0.0.1:1/other, not to this stage: ")
+    assert bot(telegram, "getWebhookInfo")["url"] == "http://127.0.0.1:1/other"
+
+
+def test_a_webhook_that_telegram_does_not_take_stops_no_deployment(stage: Stage) -> None:
+    stage.put_secret(WEBHOOK_SECRET, "ü")
+    told = offer_webhook(stage, Console(assume_yes=True))
+    assert told == "cannot be set: setWebhook: 400 Bad Request: secret token contains unallowed characters"
+
+
+def test_the_doctor_tells_of_a_webhook_that_brings_no_presses(
+    stage: Stage, telegram: FakeTelegram, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_webhook(stage, None)
+    bot(telegram, "setWebhook", url=stage.http_url() + PATH, allowed_updates=["message"])
+    (found,) = check_webhook(stage)
+    mend = ".venv/bin/python -m tools.ops webhook set --stage local"
+    assert (found.told, found.mend) == ("brings no presses of buttons", mend)
+    show_webhook(stage)
+    assert capsys.readouterr().err == f"it brings no presses of buttons: {mend} mends that\n"
+    set_webhook(stage, None)
+    assert [found.mend for found in check_webhook(stage)] == [None]
+
+
+def test_heartbeats_lists_each_and_fails_where_one_did_not_come(
+    doors: Doors, capsys: pytest.CaptureFixture[str], outbox: Outbox
+) -> None:
+    assert run("heartbeats") == 0
+    assert capsys.readouterr().out == "0 heartbeats on local\n"
+    for name, ago in (("nightly", 2 * 86_400), ("weekly", 3600)):
+        beat = states.beat("default", now=time.time() - ago, every=86_400, sender_app=None)
+        outbox.apply(Key.of_heartbeat(name), beat)
+    assert doors.redeliver().function_error is None
+    assert run("heartbeats") == 1
+    missed, there, count = capsys.readouterr().out.splitlines()
+    assert missed == "🔴 nightly: the last one came 2 d ago, the next one was due 1 d ago"
+    assert there.startswith("🟢 weekly: the last one came 1 h ago, the next one is due in 2")
+    assert count == "2 heartbeats on local"

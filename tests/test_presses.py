@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -96,7 +97,7 @@ def test_what_cannot_be_sent_stays_and_can_still_be_discarded(
 
 
 def test_an_update_that_is_repeated_does_nothing_more(
-    webhook: str, parked: Table, doors: Doors, telegram: FakeTelegram
+    webhook: str, parked: Table, doors: Doors, telegram: FakeTelegram, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = press(telegram, buttons(telegram)["Send again"])
     assert telegram.wait_for(lambda _: buttons(telegram) == {})
@@ -108,6 +109,8 @@ def test_an_update_that_is_repeated_does_nothing_more(
     assert notice(telegram)["text"] == before
     assert len(telegram.messages) == 3
     assert set(parked.statuses().values()) == {"SENT"}
+    given_up = {record.__dict__["method"] for record in caplog.records if record.msg == "a call is given up"}
+    assert given_up == {"answerCallbackQuery"}  # Telegram takes one answer
 
 
 def test_what_is_parked_after_the_notice_is_not_touched(webhook: str, parked: Table, telegram: FakeTelegram) -> None:
@@ -262,10 +265,11 @@ def test_no_call_is_begun_that_could_last_longer_than_the_webhook_has(new_relay:
 @pytest.mark.outbox("memory")
 def test_an_act_is_told_who_pressed_and_tells_what_to_say(outbox: Outbox, parameters: Parameters, clock: Clock) -> None:
     acted: list[tuple[str, dict[str, Any]]] = []
+    shown: list[int] = []
 
-    def acknowledge(digest: str, **given: Any) -> str | None:
+    def acknowledge(digest: str, **given: Any) -> tuple[str, Callable[[], object]] | None:
         acted.append((digest, given))
-        return "Acknowledged" if digest == "known" else None
+        return ("Acknowledged", lambda: shown.append(len(telegram.calls))) if digest == "known" else None
 
     telegram = Answers(clock)
     chats = Chats(parameters, clock=clock)
@@ -274,8 +278,9 @@ def test_an_act_is_told_who_pressed_and_tells_what_to_say(outbox: Outbox, parame
     for digest in ("known", "gone"):
         data = sign(WEBHOOK_SECRET, "ack", digest)
         presses.press(Press(7, "1", TWIN_CHAT_ID, 1, "", data, "Anna"), deadline=clock() + ANSWER_SECONDS)
-    given = {"update_id": 7, "who": "Anna", "now": clock()}
+    given = {"update_id": 7, "who": "Anna", "deadline": clock() + ANSWER_SECONDS}
     assert acted == [("known", given), ("gone", given)]
+    assert shown == [1]  # after the answer, for which there is less time
     assert [fields["text"] for _, fields in telegram.calls] == ["Acknowledged", STALE]
 
 

@@ -148,6 +148,16 @@ def test_while_the_store_cannot_be_reached_the_last_values_stay_in_use(
     assert list(parameters.http_api_tokens()) == ["next-api-token"]
 
 
+def test_what_was_not_there_stays_away_while_the_store_cannot_be_reached(clock: Clock) -> None:
+    """It is no error: no message is lost for a webhook that there never was."""
+    store = Store()
+    parameters = Parameters("/p", store, clock=clock)
+    assert (parameters.webhook_secret(), parameters.mutes(), parameters.hook_tokens()) == (None, {}, {})
+    store.down = True
+    clock.now += 3600
+    assert (parameters.webhook_secret(), parameters.mutes(), parameters.hook_tokens()) == (None, {}, {})
+
+
 def test_a_store_that_was_never_reached_is_an_error(clock: Clock) -> None:
     store = Store()
     store.down = True

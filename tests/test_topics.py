@@ -176,6 +176,19 @@ def test_a_topic_that_was_deleted_is_made_anew_and_the_message_is_not_mended(
     assert calls.made == 2
 
 
+def test_a_live_message_is_edited_in_its_topic_and_sent_anew_in_the_next_one(
+    relay: Relay, telegram: FakeTelegram, calls: Calls, memory: MemoryTable, clock: Clock
+) -> None:
+    for text in ("🔴 one", "🟢 two"):
+        send(relay, text, collapse_key="disk")
+        clock.now += 5
+    assert threads(telegram) == {"🟢 two": remembered(memory)}
+    delete_topic(telegram, remembered(memory))
+    send(relay, "🔴 three", collapse_key="disk")
+    assert threads(telegram) == {"🔴 three": remembered(memory)}
+    assert calls.made == 2
+
+
 def test_a_process_that_knows_a_deleted_topic_takes_the_one_that_another_has_made_since(
     new_process: NewProcess, telegram: FakeTelegram, calls: Calls, memory: MemoryTable
 ) -> None:

@@ -77,6 +77,22 @@ def test_a_time_to_come_is_kept(twin: RunningTwin, telegram: FakeTelegram, name:
 
 
 @pytest.mark.parametrize("name", CLIENTS)
+def test_a_heartbeat_arrives(twin: RunningTwin, telegram: FakeTelegram, name: str) -> None:
+    """It is noted when the next one is due, and nothing is in the chat."""
+    due_at = shared_client(name).send_heartbeat(f"beat/{name}", every="26h", chat="ops", sender_app="cron")
+    row: dict[str, Any] = {}
+    ends = time.monotonic() + 10
+    while not row and time.monotonic() < ends:
+        row = twin.row("HEARTBEATS", f"beat/{name}")
+    kept = {key: row[key] for key in ("Chat", "Every", "SenderApp")}
+    assert kept == {"Chat": {"S": "ops"}, "Every": {"N": "93600"}, "SenderApp": {"S": "cron"}}
+    assert float(row["DueTs"]["N"]) == pytest.approx(time.time() + 93_600, abs=20)
+    assert due_at is None or due_at == pytest.approx(float(row["DueTs"]["N"]), abs=1)
+    assert (due_at is None) == (name in ("dynamodb", "sqs"))
+    assert not telegram.messages
+
+
+@pytest.mark.parametrize("name", CLIENTS)
 def test_an_id_is_delivered_once_whatever_the_client(telegram: FakeTelegram, name: str) -> None:
     for each in (name, *CLIENTS, name):
         shared_client(each).send_message(f"once, first by {name}", id=f"once-{name}")

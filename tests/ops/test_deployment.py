@@ -46,7 +46,7 @@ def test_each_step_is_told_in_one_line(first: Printed) -> None:
     lines = [line for line in first[1].splitlines()[:-1] if not line.startswith("  + ")]
     assert [line[:20].strip() for line in lines] == [
         *("check", "package", "changes", "stack", "tables", "bot", "chat", "HTTP token", "found", "stale"),
-        *("functions", "mappings", "logs", "alarms", "API"),
+        *("functions", "mappings", "logs", "alarms", "API", "webhook"),
         *("HTTP door", "Lambda door", "DynamoDB door", "SQS door", "URL", "token", "try it"),
     ]
     assert "changes             27 made" in first[1]
@@ -271,6 +271,9 @@ def test_a_changed_right_is_shown_asked_for_and_tried_and_a_rollback_brings_it_b
     terminal.expect("- allow ssm:PutParameter")
     terminal.expect("Go on? [y/n]")
     terminal.type("y")
+    terminal.expect("no other program can then read what is written to the bot. [Y/n]")
+    terminal.type("n")
+    terminal.expect("none is set: .venv/bin/python -m tools.ops webhook set --stage prod sets it")
     terminal.expect("DynamoDB door")
     terminal.expect("Bring back the deployment of ")
     terminal.type("n")

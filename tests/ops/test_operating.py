@@ -140,7 +140,7 @@ def test_the_doctor_finds_each_part_that_is_broken_and_a_deployment_mends_it(
     world.run("webhook", "delete")
     world.client("ssm").delete_parameter(Name="/botte/prod/http-api-token")
     assert world.run("deploy", "--yes") == 0  # what somebody added is taken away
-    capsys.readouterr()
+    assert "webhook             commands and buttons, by http" in capsys.readouterr().out
     assert doctor(world, capsys) == (0, "")
 
 
@@ -254,6 +254,7 @@ def test_a_dry_run_shows_what_would_be_made_and_the_policies_and_changes_nothing
     assert world.run("deploy", "--dry-run", stage="dev") == 0
     printed = capsys.readouterr().out
     assert "  + API\n" in printed
+    assert re.search("^webhook {13}is (asked for, where none is set|set anew, to http)", printed, re.MULTILINE)
     assert "  + role botte-dev-redeliver\n" in printed
     assert "on arn:*:dynamodb:*:*:table/botte-dev-outbox/index/due" in printed
     assert world.client("lambda").list_functions()["Functions"] == before

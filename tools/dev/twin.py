@@ -90,6 +90,9 @@ class Twin:
         self.resources = self._aws.create_resources(
             bot_token=real.bot_token if real else TWIN_BOT_TOKEN, chat_id=real.chat_id if real else TWIN_CHAT_ID
         )
+        if real:  # no webhook brings the presses of its buttons
+            name = "/botte/local/telegram-webhook-secret"
+            self._aws.client("ssm", counted=False).delete_parameter(Name=name)
 
     def _start_telegram(self) -> None:
         if self._ports.telegram is not None:

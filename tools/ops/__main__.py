@@ -12,6 +12,7 @@ from tools.ops.dead_letters import discard, list_failed, redrive
 from tools.ops.deploy import Deployment
 from tools.ops.destroy import Destruction
 from tools.ops.doctor import examine
+from tools.ops.heartbeats import show_heartbeats
 from tools.ops.logs import show_logs
 from tools.ops.merge_template import show_merge_template
 from tools.ops.new_stage import make_stage
@@ -21,7 +22,13 @@ from tools.ops.rotate import rotate_token
 from tools.ops.stage import ROOT, Stage, StageError
 from tools.ops.webhook import delete_webhook, set_webhook, show_webhook
 
-_NEED_THE_TWIN = ("failed", "redrive", "discard", "webhook")  # the others tell more, or are not for the twin
+_NEED_THE_TWIN = (
+    "failed",
+    "heartbeats",
+    "redrive",
+    "discard",
+    "webhook",
+)  # the others tell more, or are not for the twin
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
@@ -47,6 +54,8 @@ def _run(given: argparse.Namespace, stage: Stage) -> int:
     match given.command:
         case "failed":
             return list_failed(stage)
+        case "heartbeats":
+            return show_heartbeats(stage)
         case "redrive":
             return redrive(stage, given.id)
         case "discard":
@@ -103,13 +112,14 @@ def _parser() -> argparse.ArgumentParser:
     destroy.add_argument("--table", action="store_true", help="delete the tables too")
     destroy.add_argument("--messages", action="store_true", help="delete messages that are not delivered, too")
     commands.add_parser("failed", help="list the messages that were parked or given up, with the reason")
+    commands.add_parser("heartbeats", help="list them, and which did not come")
     redrive = commands.add_parser("redrive", help="send them again")
     redrive.add_argument("--id", help="only this message")
     discard = commands.add_parser("discard", help="forget one of them; without an id all that cannot be sent")
     discard.add_argument("--id", help="this message; it is not asked for")
     for command in (deploy, rollback, rotate, destroy, discard):
         command.add_argument("--yes", action="store_true", help="do not ask")
-    webhook = commands.add_parser("webhook", help="what people write to the bot: /echo, /status")
+    webhook = commands.add_parser("webhook", help="what people write to the bot: /failed, /mute; and buttons")
     webhook.add_argument("action", choices=["set", "info", "delete"])
     webhook.add_argument("--url", help="where the HTTP door is; by default as chalice deploy noted it")
     for command in commands.choices.values():

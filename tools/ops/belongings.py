@@ -15,7 +15,7 @@ from tools.ops.stage import Stage, StageError
 from tools.ops.tables import protect
 from tools.ops.tuning import log_group
 from tools.ops.unsent import count_in_queues
-from tools.ops.webhook import PATH
+from tools.ops.webhook import PATH, remove_webhook
 
 
 class Thing(NamedTuple):
@@ -119,7 +119,7 @@ def _delete_table(stage: Stage, name: str) -> None:
 
 
 _PARTS = (
-    Part("webhook", _webhook, lambda stage, _: call_bot(stage, "deleteWebhook", {})),
+    Part("webhook", _webhook, lambda stage, _: remove_webhook(stage)),
     Part("mappings", _mappings, lambda stage, uuid: stage.find("lambda", "delete_event_source_mapping", UUID=uuid)),
     Part("schedule", _schedule, _delete_schedule),
     Part(

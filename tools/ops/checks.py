@@ -14,7 +14,7 @@ from chalicelib.settings import BOT_TOKEN, CHATS, HTTP_API_TOKEN, WEBHOOK_SECRET
 from tools.ops.bot import call_bot
 from tools.ops.preflight import check_access
 from tools.ops.stage import Stage, StageError
-from tools.ops.webhook import PATH
+from tools.ops.webhook import DEAF, PATH, is_deaf, set_command
 
 _CLOCK_SECONDS = 60.0  # AWS refuses signatures that are five minutes off
 _LATE_SECONDS = 300.0
@@ -110,14 +110,16 @@ def check_bot(stage: Stage) -> Iterator[Finding]:
 
 def check_webhook(stage: Stage) -> Iterator[Finding]:
     """Whether the webhook, if there is one, leads to this stage and works."""
-    mend = make("webhook", stage).replace("make webhook STAGE=", "python -m tools.ops webhook set --stage ")
+    mend = set_command(stage)
     info = call_bot(stage, "getWebhookInfo", {})
     if not info.get("url"):
-        yield Finding("webhook", "none is set; it is needed only for what people write to the bot")
+        yield Finding("webhook", "none is set; it is needed only for commands and for buttons that act")
     elif info["url"] != stage.http_url() + PATH:
         yield Finding("webhook", f"leads to {info['url']}, not to this stage", mend)
     elif stage.parameter(WEBHOOK_SECRET) is None:
         yield Finding("webhook", f"parameter {stage.parameters_path}/{WEBHOOK_SECRET} does not exist", mend)
+    elif is_deaf(info):
+        yield Finding("webhook", DEAF, mend)
     elif info.get("last_error_message"):
         yield Finding("webhook", f"last error: {info['last_error_message']}", look_at_logs(stage))
     else:

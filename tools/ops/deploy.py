@@ -22,6 +22,7 @@ from tools.ops.rollback import roll_back
 from tools.ops.stack import ensure_tables, stack_up
 from tools.ops.stage import Stage, StageError
 from tools.ops.tuning import throttle, tune_functions
+from tools.ops.webhook import offer_webhook
 
 PATIENCE_SECONDS = 120.0  # with a door that was made a moment ago
 
@@ -61,6 +62,7 @@ class Deployment:
                 "logs": lambda: tune_functions(stage),
                 "alarms": lambda: set_up_alarms(stage),
                 "API": lambda: throttle(stage),
+                "webhook": lambda: offer_webhook(stage, console),
             }
             for name, step in steps.items():
                 self._run(name, step)

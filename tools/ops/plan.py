@@ -14,6 +14,7 @@ from tools.ops.preflight import check_preflight
 from tools.ops.stage import Stage, StageError
 from tools.ops.there import find_state
 from tools.ops.wanted import code_sha256, content_digest, plan_state
+from tools.ops.webhook import preview_webhook
 
 
 def show_plan(stage: Stage, console: Console, options: Mapping[str, str]) -> int:
@@ -22,6 +23,7 @@ def show_plan(stage: Stage, console: Console, options: Mapping[str, str]) -> int
         raise StageError("STAGE: local is the twin, and make run starts it; deploy dev or prod")
     console.run("check", lambda: check_preflight(stage))
     console.run("changes", lambda: _plan(stage, console, options))
+    console.run("webhook", lambda: preview_webhook(stage))
     console.say("Nothing was changed.")
     return 0
 

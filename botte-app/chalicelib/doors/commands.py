@@ -10,6 +10,7 @@ from ..contract.message import InvalidMessage, check_field
 from ..errors import ParametersUnavailable, redact
 from ..outbox.row import Row
 from ..outbox.table import Outbox
+from ..relay.heartbeats import list_heartbeats, shown_duration
 from ..relay.parked import find_parked
 from ..settings import VERSION, Parameters
 
@@ -33,6 +34,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "failed": Command("", "lists what was parked, and why"),
     "pending": Command("", "lists what waits, for how long, and why"),
+    "heartbeats": Command("", "lists them, and which did not come"),
     "mute": Command("<sender_app> <2h>", "has a sender make no sound for so long: 45s, 90m, 2h, 7d"),
     "unmute": Command("[<sender_app>]", "ends that, for one sender or for all"),
     "status": Command("", "tells what was accepted, and what is pending or failed"),
@@ -57,6 +59,8 @@ class Commands:
                 return self._list_failed()
             case "/pending":
                 return self._list_pending()
+            case "/heartbeats":
+                return self._list_heartbeats()
             case "/mute":
                 return self._mute(rest, written_ts)
             case "/unmute":
@@ -74,32 +78,43 @@ class Commands:
     def _list_failed(self) -> str:
         rows = find_parked(self._outbox)[::-1]
         entries = (
-            _entry([_date(row.parked_ts), self._sender(row), row.key.sort], redact(row.last_error or ""))
+            _entry([_date(row.parked_ts), self._given(row, "sender_app"), row.key.sort], redact(row.last_error or ""))
             for row in rows
         )
         return _screen(_count(len(rows), "is parked", "are parked"), entries, len(rows), "more; make failed lists all")
 
     def _list_pending(self) -> str:
         rows = sorted(self._outbox.scan("PENDING", "SENDING"), key=lambda row: (row.accepted_ts or 0.0, row.key))
-        entries = (
-            _entry(
-                [_span(self._now - (row.accepted_ts or self._now)), self._sender(row), f"to {row.chat}", row.key.sort],
-                self._why_it_waits(row),
-            )
-            for row in rows
-        )
+        entries = (_entry(self._name(row), self._why_it_waits(row)) for row in rows)
         return _screen(_count(len(rows), "waits", "wait"), entries, len(rows), "more, accepted later")
+
+    def _list_heartbeats(self) -> str:
+        found = sorted(list_heartbeats(self._outbox), key=lambda each: (each.missed_ts is None, each.name))
+        head = (
+            f"{len(found)} heartbeat{'s' * (len(found) > 1)}"
+            if found
+            else "No heartbeats: POST /heartbeat/<name>?every=26h makes one"
+        )
+        return _screen(head, (each.line(self._now) for each in found), len(found), "more; make heartbeats lists all")
 
     def _why_it_waits(self, row: Row) -> str:
         if row.last_error is not None:
             return redact(row.last_error)
         if row.status == "SENDING":
             return "it is being sent"
-        return f"not before {_date(row.turn_ts)}" if row.turn_ts > self._now else "it waits for its turn"
+        due = row.due_ts or 0.0  # none behind the group of the message
+        return f"not before {_date(due)}" if due > self._now else "it waits for its turn"
 
-    def _sender(self, row: Row) -> str:
+    def _name(self, row: Row) -> list[str]:
+        """Of what waits; of a live message by the key that its sender gave it."""
+        waited = shown_duration(self._now - (row.accepted_ts or self._now))
+        id = self._given(row, "collapse_key") if row.key.is_live else row.key.sort
+        return [waited, self._given(row, "sender_app"), f"to {row.chat}", id]
+
+    def _given(self, row: Row, field: str) -> str:
+        """A field of a row's message; empty where it has none."""
         try:
-            return row.read_message(self._now).message.sender_app or ""
+            return str(getattr(row.read_message(self._now).message, field) or "")
         except InvalidMessage:
             return ""
 
@@ -181,10 +196,3 @@ def _count(count: int, one: str, many: str) -> str:
 
 def _date(ts: float) -> str:
     return time.strftime("%d %b %H:%M UTC", time.gmtime(ts))
-
-
-def _span(seconds: float) -> str:
-    for unit, name in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * unit:
-            return f"{seconds // unit:.0f} {name}"
-    return f"{max(0, seconds):.0f} seconds"

@@ -270,9 +270,16 @@ class Row(NamedTuple):
 
         return self._kept("Shown", Showing.read) or Showing()
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether a live message waits only to be sent again, as nobody has acknowledged it."""
+        return self.key.is_live and self.status == "PENDING" and self.showing.version >= self.version
+
     def as_of(self, version: int) -> Row:
-        """The row of a live message, as a message sees it that joined with this version: sent, once it was shown, or
-        another took its place; with 0, one that came before what was there."""
+        """The row of a live message, as a message sees it that joined with this version; 0 if it came too late to.
+
+        It is sent once it was shown, or another took its place.
+        """
         if self.showing.version < version and self.version <= version:
             return self
         ends = {"Status": {"S": "SENT"}}

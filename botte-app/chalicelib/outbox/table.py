@@ -166,13 +166,16 @@ class Outbox:
         return self._table.chats()
 
     def scan(self, *statuses: str) -> Iterator[Row]:
-        """The rows of messages that have one of these statuses. It reads the whole table: for operators."""
-        return (row for row in self._table.scan() if row.status in statuses)
+        """The rows of messages that have one of these statuses, but for those that are shown.
+
+        It reads the whole table: for operators.
+        """
+        return (row for row in self._table.scan() if row.status in statuses and not row.is_shown)
 
     def count(self) -> Counts:
         """How many messages are in the table. It reads all of it."""
         rows = [row for row in self._table.scan() if row.status is not None]
-        owed = [row for row in rows if row.owes]
+        owed = [row for row in rows if row.owes and not row.is_shown]
         return Counts(
             accepted=len(rows),
             pending=len(owed),

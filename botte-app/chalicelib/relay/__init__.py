@@ -33,10 +33,8 @@ from .parkings import Parkings, notice_buttons
 from .redelivery import Redelivery
 
 if TYPE_CHECKING:
-    from .heartbeats import Heartbeat, Heartbeats
-    from .presses import Press
-
-PRESS_SECONDS = 20.0  # to show what a button did
+    from .heartbeats import Heartbeats
+    from .presses import Act, Press, Show
 
 __all__ = ["Accepted", "Delivered", "Entry", "Relay"]
 
@@ -95,12 +93,8 @@ class Relay:
         from .live import ACKNOWLEDGE, SNOOZE  # these stay out of the cold start
         from .presses import Presses
 
-        acts = {ACKNOWLEDGE: self._acknowledge, SNOOZE: self._snooze}
+        acts: dict[str, Act] = {ACKNOWLEDGE: self._acknowledge, SNOOZE: self._snooze}
         Presses(*self._of_presses, acts, clock=self._clock).press(press, deadline=deadline)
-
-    def heartbeats(self) -> list[Heartbeat]:
-        """All heartbeats that are known, by their names. Raises TableUnavailable."""
-        return self._heartbeats.all()
 
     @cached_property
     def _heartbeats(self) -> Heartbeats:
@@ -108,24 +102,21 @@ class Relay:
 
         return Heartbeats(self._attempts, self._notes, self._outbox, clock=self._clock)
 
-    def _acknowledge(self, digest: str, *, update_id: int, who: str, now: float) -> str | None:
-        """Has a live message show who acknowledged it, and gives the words for him; None if there is none to.
-
-        Raises TableUnavailable.
-        """
-        joined = self._attempts.live.acknowledge(digest, who, update_id)
+    def _acknowledge(self, digest: str, *, who: str, deadline: float, **_: object) -> tuple[str, Show] | None:
+        """Notes who acknowledged a live message: the words for him, and what shows it. Raises TableUnavailable."""
+        joined = self._attempts.live.acknowledge(digest, who)
         if joined is None or joined.row.wanted.acknowledged is None:
             return None
-        self._attempts.show(joined, digest, now + PRESS_SECONDS)
-        return f"Acknowledged by {joined.row.wanted.acknowledged.who}"
+        by = joined.row.wanted.acknowledged.who
+        return f"Acknowledged by {by}", partial(self._attempts.show, joined, digest, deadline)
 
-    def _snooze(self, digest: str, *, update_id: int, who: str, now: float) -> str | None:
+    def _snooze(self, digest: str, *, update_id: int, who: str, deadline: float) -> tuple[str, Show] | None:
         """Has a live message make no sound for an hour. Else as ``_acknowledge``."""
         joined = self._attempts.live.snooze(digest, who, update_id)
         if joined is None:
             return None
-        self._attempts.show(joined, digest, now + PRESS_SECONDS)
-        return "It was acknowledged already" if joined.row.wanted.acknowledged else "No sound for an hour"
+        said = "It was acknowledged already" if joined.row.wanted.acknowledged else "No sound for an hour"
+        return said, partial(self._attempts.show, joined, digest, deadline)
 
     def _beat(self, message: Message, deadline: float) -> Delivered:
         return self._heartbeats.beat(message, deadline)

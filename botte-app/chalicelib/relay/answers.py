@@ -34,7 +34,7 @@ def answer_known(known: NotApplied, key: Key, content: Content, now: float) -> D
     row = known.row
     if known.body_hash != content.body_hash:
         raise IdReused("names another message already: a new message needs a new id")
-    if row.status == "SENT":
+    if row.status == "SENT" and row.progress.message_ids:  # superseded ones may have none
         return Delivered(row.progress.result)
     if row.status == "FAILED":
         raise Refused(row.last_error or "it was refused before")

@@ -164,7 +164,7 @@ class Attempts:
             while row.owes:
                 now = self._clock()
                 wait = LOOK_SECONDS if row.status == "SENDING" else max(0.0, (row.due_ts or now) - now)
-                if now + wait > ends or row.key in self._notes or not self._courier.has_time(deadline - wait):
+                if wait > max(0.0, ends - now) or row.key in self._notes or not self._courier.has_time(deadline - wait):
                     return Accepted(id)
                 self._sleep(wait)
                 claim = self.reclaim(row)
@@ -177,7 +177,10 @@ class Attempts:
                 row = (self._outbox.get(row.key) or row).as_of(joined.version)
         except TableUnavailable:
             return Accepted(id)
-        return Parked(row.last_error or "it was refused") if row.status == "FAILED" else Delivered(row.progress.result)
+        if row.status == "FAILED":
+            return Parked(row.last_error or "it was refused")
+        # One that was superseded before anything was shown has no message of Telegram's.
+        return Delivered(row.progress.result) if row.progress.message_ids else Accepted(id)
 
     def fail(self, claim: Claim, reason: str) -> Parked:
         """Parks a claimed message, with the reason."""

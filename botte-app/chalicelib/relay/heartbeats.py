@@ -32,6 +32,19 @@ class Heartbeat(NamedTuple):
     last_ts: float
     missed_ts: float | None
 
+    def line(self, now: float) -> str:
+        """What is known of it, for people to read."""
+        last = f"the last one came {shown_duration(now - self.last_ts)} ago"
+        if self.missed_ts is not None:
+            return f"🔴 {self.name}: {last}, the next one was due {shown_duration(now - self.missed_ts)} ago"
+        return f"🟢 {self.name}: {last}, the next one is due in {shown_duration(self.last_ts + self.every - now)}"
+
+
+def list_heartbeats(outbox: Outbox) -> list[Heartbeat]:
+    """All that are known, by their names. Raises TableUnavailable."""
+    rows = outbox.heartbeats()
+    return [Heartbeat(row.key.sort, row.chat, row.every, row.last_ts, row.missed_ts) for row in rows]
+
 
 class Heartbeats:
     """The heartbeats in ``outbox``. clock: epoch seconds."""
@@ -80,13 +93,6 @@ class Heartbeats:
         self._notes.make(entry.key, states.rest_heartbeat(taken_until=until, now=now))
         return claim
 
-    def all(self) -> list[Heartbeat]:
-        """All that are known, by their names. Raises TableUnavailable."""
-        return [
-            Heartbeat(row.key.sort, row.chat, row.every, row.last_ts, row.missed_ts)
-            for row in self._outbox.heartbeats()
-        ]
-
     def _tell(self, message: Message, deadline: float) -> None:
         key = Key.of_id(str(message.id))
         try:
@@ -101,14 +107,15 @@ class Heartbeats:
 
 
 def shown_duration(seconds: float) -> str:
-    """A duration for people, such as ``26 h`` or ``1 d 2 h``: at most two units."""
+    """A duration for people, such as ``1 d 2 h``: its largest unit, and the one below."""
     left = max(0, round(seconds))
+    first = next((number for number, (size, _) in enumerate(_UNITS) if left >= size), len(_UNITS) - 1)
     shown: list[str] = []
-    for size, unit in _UNITS:
-        if left >= size or (size == 1 and not shown):
+    for size, unit in _UNITS[first : first + 2]:
+        if left >= size or not shown:
             shown.append(f"{left // size} {unit}")
-            left %= size
-    return " ".join(shown[:2])
+        left %= size
+    return " ".join(shown)
 
 
 def _message(row: Row, text: str, event: str) -> Message:

@@ -57,20 +57,26 @@ class Live:
         buttons = self._buttons(row) if reading.message.ack else ()
         return LiveClaim(row, lease, reading, note, buttons, self._clock())
 
-    def acknowledge(self, digest: str, who: str, update_id: int) -> Joined | None:
-        """Has a live message show who acknowledged it, once. None if there is none to acknowledge.
+    def acknowledge(self, digest: str, who: str) -> Joined | None:
+        """Has a live message show who acknowledged it, the first of all. None if there is none to acknowledge.
 
         Raises TableUnavailable.
         """
         signed = Signed(who, self._clock())
-        return self._press(
-            digest, update_id, lambda wanted: wanted._replace(acknowledged=wanted.acknowledged or signed)
-        )
+        return self._press(digest, lambda wanted: wanted._replace(acknowledged=wanted.acknowledged or signed))
 
     def snooze(self, digest: str, who: str, update_id: int) -> Joined | None:
-        """Has a live message come with no sound for an hour. Else as ``acknowledge``."""
+        """Has a live message make no sound for an hour, unless it was acknowledged. Else as ``acknowledge``.
+
+        update_id: of the press; one that is told again does not make it longer.
+        """
         signed = Signed(who, self._clock() + SNOOZE_SECONDS)
-        return self._press(digest, update_id, lambda wanted: wanted._replace(snoozed=signed))
+
+        def press(wanted: Wanted) -> Wanted:
+            is_over = wanted.acknowledged or wanted.update >= update_id
+            return wanted if is_over else wanted._replace(snoozed=signed, update=update_id)
+
+        return self._press(digest, press)
 
     def _buttons(self, row: Row) -> Rows:
         """The buttons of one that nobody has acknowledged; none while there is no webhook to hear of a press."""
@@ -82,16 +88,16 @@ class Live:
         actions = {"Acknowledge": ACKNOWLEDGE, "Snooze 1 h": SNOOZE}
         return [[Button(text, sign(secret, action, row.key.sort)) for text, action in actions.items()]]
 
-    def _press(self, digest: str, update_id: int, press: Callable[[Wanted], Wanted]) -> Joined | None:
+    def _press(self, digest: str, press: Callable[[Wanted], Wanted]) -> Joined | None:
         key, due = Key.of_digest(digest), self._clock()
         row = self._outbox.get(key)
         if row is None or row.status is None or not row.wanted.incident:
             return None
 
         def change(seen: Row | None, version: int) -> Change | None:
-            if seen is None or seen.status is None or seen.wanted.update >= update_id or seen.wanted.acknowledged:
+            if seen is None or seen.status is None or press(seen.wanted) == seen.wanted:
                 return None
-            return states.press(seen, press(seen.wanted)._replace(update=update_id), version, due=due)
+            return states.press(seen, press(seen.wanted), version, due=due)
 
         return self._change(key, change, row)
 
@@ -149,7 +155,7 @@ class LiveClaim(Claim):
             message,
             row.progress._replace(mended=reading.mended),
             showing.shown,
-            anew=showing.shown.anew + 1 if self._is_escalation else wanted.anew,
+            anew=max(wanted.anew, showing.shown.anew + self._is_escalation),
             below="\n".join(_lines(wanted, row.turn_ts, showing.escalations + self._is_escalation, now)),
             note=note,
             buttons=buttons,

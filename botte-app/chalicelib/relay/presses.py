@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from functools import partial
 from typing import NamedTuple
 
 from ..errors import TableUnavailable
@@ -26,7 +27,8 @@ _NONE_LEFT = "They were sent again, or discarded, before"
 
 _log = logging.getLogger("botte.relay")
 
-Act = Callable[..., str | None]
+Show = Callable[[], object]
+Act = Callable[..., tuple[str, Show] | None]
 
 
 class Press(NamedTuple):
@@ -54,8 +56,9 @@ class Call(NamedTuple):
 class Presses:
     """Does what buttons say, and shows it. clock: epoch seconds.
 
-    acts: by the name of an action, what it does: called with its argument, and with ``update_id``, ``who`` and ``now``
-    by their names; it gives what is told to who pressed, or None where the argument names nothing any more.
+    acts: by the name of an action, what it does: called with its argument, and with ``update_id``, ``who`` and
+    ``deadline`` by their names; it gives what is told to who pressed, and what then shows it to all, or None where the
+    argument names nothing any more.
     """
 
     def __init__(
@@ -81,17 +84,17 @@ class Presses:
         Raises ParametersUnavailable.
         """
         try:
-            said, edit = self._act(press)
+            said, show = self._act(press, deadline)
         except TableUnavailable as error:
             _log.error("a press does nothing", extra={"update_id": press.update_id, "reason": error.reason})
-            said, edit = _NOT_NOW, None
-        answer = Call("answerCallbackQuery", {"callback_query_id": press.query_id, "text": said})
-        for call in (answer, edit):
-            if call is not None:
-                self._courier.try_call(call.method, call.fields, deadline=deadline)
+            said, show = _NOT_NOW, None
+        answer = {"callback_query_id": press.query_id, "text": said}
+        self._courier.try_call("answerCallbackQuery", answer, deadline=deadline)
+        if show is not None:
+            show()
 
-    def _act(self, press: Press) -> tuple[str, Call | None]:
-        """What is told to who pressed, and the call that shows it to all."""
+    def _act(self, press: Press, deadline: float) -> tuple[str, Show | None]:
+        """What is told to who pressed, and what shows it to all."""
         secret = self._parameters.webhook_secret()
         signed = None if secret is None else read(secret, press.data)
         if secret is None or signed is None:
@@ -99,10 +102,11 @@ class Presses:
             return _STALE, None
         action, argument = signed
         if action in (REDRIVE, DISCARD):
-            return self._settle(secret, action, argument, press)
+            said, edit = self._settle(secret, action, argument, press)
+            return said, partial(self._courier.try_call, edit.method, edit.fields, deadline=deadline)
         act = self._acts.get(action)
-        said = act and act(argument, update_id=press.update_id, who=press.who, now=self._clock())
-        return said or _STALE, None
+        done = act and act(argument, update_id=press.update_id, who=press.who, deadline=deadline)
+        return done or (_STALE, None)
 
     def _settle(self, secret: str, action: str, argument: str, press: Press) -> tuple[str, Call]:
         """Sends again, or discards, what was parked up to the notice, as far as the time goes."""
