@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.contract.task import to_attribute
@@ -14,15 +14,20 @@ DOORS = ("HTTP", "Lambda", "DynamoDB", "SQS", "FIFO")
 
 
 class Watched:
-    """A Telegram that remembers which methods were called."""
+    """A Telegram that remembers which methods were called. meanwhile: is done once, after the next of them."""
 
     def __init__(self, telegram: Telegram) -> None:
         self._telegram = telegram
         self.calls: list[str] = []
+        self.meanwhile: Callable[[], object] | None = None
 
     def call(self, method: str, fields: Mapping[str, object], file: tuple[str, bytes] | None = None) -> Any:
         self.calls.append(method)
-        return self._telegram.call(method, fields, file)
+        answer = self._telegram.call(method, fields, file)
+        if method != "getMe" and self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+        return answer
 
     def take(self) -> list[str]:
         """Those since it was asked last."""

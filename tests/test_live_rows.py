@@ -12,6 +12,7 @@ from chalicelib.contract.message import Message
 from chalicelib.doors.http import ANSWER_SECONDS
 from chalicelib.doors.stream import Tasks
 from chalicelib.dynamodb import DynamoTable
+from chalicelib.errors import TableUnavailable, Unavailable
 from chalicelib.outbox import states
 from chalicelib.outbox.row import KEPT_SENT, Key, Row
 from chalicelib.outbox.states import Content, Lease
@@ -24,7 +25,7 @@ from chalicelib.settings import Parameters
 from chalicelib.telegram.bot_api import Telegram
 from chalicelib.telegram.buttons import sign
 from tests.conftest import OPS_CHAT_ID, WEBHOOK_SECRET, NewOutbox, NewRelay
-from tests.doors import Clock, RelayDoors, unreachable_aws
+from tests.doors import Clock, RelayDoors, Script, unreachable_aws
 from tests.live import DOORS, Watched, bring, fifo, streamed
 from tests.outbox.memory_table import MemoryTable
 from tools.dev.fake_telegram import TWIN_CHAT_ID, FakeTelegram
@@ -37,8 +38,8 @@ ACK = {"ack": True, "escalate_after": 300}
 
 
 @pytest.fixture(autouse=True)
-def _from_the_start_of_a_minute(clock: Clock) -> None:
-    """The words below tell the minute, in which an edit has to wait two seconds for the one before."""
+def _at_the_full_minute(clock: Clock) -> None:
+    """So that a test that waits a few seconds is over in the same minute."""
     clock.now -= clock.now % 60
 
 
@@ -401,3 +402,31 @@ def test_snoozed_it_makes_no_sound_for_an_hour_and_then_is_sent_again(
     relay_doors.redeliver()
     assert shown(telegram)[-1] == "🔴 fuller\n🔔 not acknowledged, 1 of 3"
     assert not telegram.messages[-1]["disable_notification"]
+
+
+def test_one_that_comes_while_it_is_sent_again_does_not_have_it_sent_twice(
+    new_relay: NewRelay, tasks: Tasks, parameters: Parameters, telegram: FakeTelegram, clock: Clock
+) -> None:
+    watched = Watched(Telegram(telegram.url, parameters.bot_token))
+    doors = RelayDoors(new_relay(sender=watched), tasks, parameters, clock)
+    other = RelayDoors(new_relay(), tasks, parameters, clock)
+    post(doors, "🔴 full", **ACK)
+    clock.now += 301
+    watched.meanwhile = lambda: post(other, "🔴 fuller", **ACK)
+    doors.redeliver()
+    clock.now += 60
+    doors.redeliver()
+    assert shown(telegram) == ["🔴 full", "🔴 fuller\n🔔 not acknowledged, 1 of 3"]
+
+
+def test_one_that_goes_without_its_key_goes_on_where_it_broke_off(
+    new_relay: NewRelay, new_outbox: NewOutbox, tasks: Tasks, parameters: Parameters, clock: Clock
+) -> None:
+    sender = Script(clock, None, Unavailable("down"))
+    relay = new_relay(sender=sender, outbox=new_outbox(script=[TableUnavailable("away")]))
+    doors = RelayDoors(relay, tasks, parameters, clock)
+    one, two = "a" * 4000, "b" * 4000
+    assert post(doors, f"{one}\n{two}")[0] == 202
+    clock.now += 60
+    doors.redeliver()
+    assert sender.texts == [one, two, two]

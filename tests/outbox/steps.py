@@ -15,7 +15,7 @@ from tests import notices
 Outcome = Literal["ok", "down", "wait", "lost", "cut"]
 When = Literal["before", "after"]
 CHAT_ID = 2137200685
-TELEGRAMS = ("sendMessage", "getMe")
+TELEGRAMS = ("sendMessage", "editMessageText", "deleteMessage", "getMe")
 
 
 class Crash(BaseException):
