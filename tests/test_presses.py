@@ -97,7 +97,7 @@ def test_what_cannot_be_sent_stays_and_can_still_be_discarded(
 
 
 def test_an_update_that_is_repeated_does_nothing_more(
-    webhook: str, parked: Table, doors: Doors, telegram: FakeTelegram
+    webhook: str, parked: Table, doors: Doors, telegram: FakeTelegram, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = press(telegram, buttons(telegram)["Send again"])
     assert telegram.wait_for(lambda _: buttons(telegram) == {})
@@ -109,6 +109,8 @@ def test_an_update_that_is_repeated_does_nothing_more(
     assert notice(telegram)["text"] == before
     assert len(telegram.messages) == 3
     assert set(parked.statuses().values()) == {"SENT"}
+    given_up = {record.__dict__["method"] for record in caplog.records if record.msg == "a call is given up"}
+    assert given_up == {"answerCallbackQuery"}  # Telegram takes one answer
 
 
 def test_what_is_parked_after_the_notice_is_not_touched(webhook: str, parked: Table, telegram: FakeTelegram) -> None:

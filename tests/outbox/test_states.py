@@ -10,7 +10,7 @@ import pytest
 from chalicelib.contract.message import Message
 from chalicelib.outbox import states
 from chalicelib.outbox.row import MAX_ANSWER_BYTES, MAX_RAW_BYTES, Key, Row
-from chalicelib.outbox.states import ATTRIBUTES, EVENTS, Change, Content, Lease
+from chalicelib.outbox.states import ATTRIBUTES, EVENTS, Change, Content, Event, Lease
 from chalicelib.outbox.table import NotApplied
 from chalicelib.telegram.delivery import Progress
 from tests.outbox.memory_table import MemoryTable
@@ -18,6 +18,8 @@ from tests.outbox.memory_table import MemoryTable
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "outbox.md"
 CONTENT = ("Chat", "Message", "BodyHash", "AcceptedTs", "TurnTs", "Sequence")
 PROGRESS = ("TelegramMessageId", "Answer", "Mended", "PlainFrom")
+WORDS = ("Chat", "Message", "BodyHash", "AcceptedTs", "TurnTs", "Mended", "PlainFrom")
+TROUBLE = ("LastError", "Ambiguous", "Failures", "FailingSince")
 KEY = Key.of_id("k")
 NOW = 1_800_000_000.0
 LEASE, OTHER = Lease("ours", NOW + 120), Lease("another's", NOW + 120)
@@ -27,9 +29,16 @@ MAX_ROW_BYTES = 400 * 1024
 
 def _names(attributes: tuple[str, ...]) -> str:
     text = ", ".join(attributes)
-    for name, members in (("content", CONTENT), ("progress", PROGRESS)):
+    for name, members in (("content", CONTENT), ("progress", PROGRESS), ("words", WORDS), ("trouble", TROUBLE)):
         text = text.replace(", ".join(members), name)
-    return text if len(attributes) < 10 or "content" in text else "all else"
+    return text
+
+
+def _removes(event: Event) -> str:
+    left = [name for name in ATTRIBUTES if name not in ("Status", *event.sets, *event.removes)]
+    if len(left) > 1:
+        return _names(event.removes)
+    return "all else" if not left else f"all else but {left[0]}"
 
 
 def printed() -> str:
@@ -37,10 +46,9 @@ def printed() -> str:
     lines = ["| event | from | to | sets | adds to | removes |", "|---|---|---|---|---|---|"]
     for name, event in EVENTS.items():
         sources = "; ".join(event.sources) or "any"
-        removes = "all else" if {*ATTRIBUTES} <= {"Status", *event.sets, *event.removes} else ", ".join(event.removes)
         kept = f"if absent {_names(event.defaults)}" if event.defaults else ""
         sets = "; ".join(filter(None, (_names(event.sets), kept)))
-        lines.append(f"| {name} | {sources} | {event.target} | {sets} | {_names(event.adds)} | {removes} |")
+        lines.append(f"| {name} | {sources} | {event.target} | {sets} | {_names(event.adds)} | {_removes(event)} |")
     return "\n".join(lines)
 
 

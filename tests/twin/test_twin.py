@@ -193,6 +193,9 @@ def test_a_hostile_bot_api_makes_the_twin_tell_no_token(start_twin: StartTwin) -
         given = {"TELEGRAM_API_URL": server.url, "TELEGRAM_BOT_TOKEN": token, "TELEGRAM_CHAT_ID": "1"}
         twin = start_twin(**given)
         door = twin.url("curl -X POST")
+        aws = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
+        store = boto3.client("ssm", endpoint_url=twin.url("--endpoint-url"), **aws)
+        kept = {each["Name"] for each in store.get_parameters_by_path(Path="/botte/local")["Parameters"]}
         answers = [
             requests.post(f"{door}/hook/shop?token=local-hook-token", json={"order": 1}, timeout=30),
             requests.post(f"{door}/message", json={"text": "x"}, headers={"Authorization": "local-token"}, timeout=30),
@@ -200,6 +203,7 @@ def test_a_hostile_bot_api_makes_the_twin_tell_no_token(start_twin: StartTwin) -
         _, out, err = twin.end(signal.SIGTERM)
     told = "".join([twin.printed, out, err, *(f"{each.headers} {each.text}" for each in answers)])
     assert [each.status_code for each in answers] == [502, 502]
+    assert "/botte/local/telegram-webhook-secret" not in kept  # nobody would hear of the presses of buttons
     assert "[bot token]" in told
     assert token.partition(":")[2].lower() not in told.lower()
     assert "POST /hook/shop" in err

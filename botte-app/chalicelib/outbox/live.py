@@ -16,6 +16,7 @@ from ..telegram.live import Shown, ShownPart
 
 MAX_ESCALATIONS = 3
 FLAPPING_MILLISECONDS = 300_000  # after a sound, in which an alarm that was over makes none when it is back
+MAX_JOINED = 20  # messages that a row remembers; one that a crash had come again may be older only where many came
 
 
 class Signed(NamedTuple):
@@ -31,7 +32,8 @@ class Wanted(NamedTuple):
     words: a digest of them. times: how often they came in a row. anew: the version with which it was to be sent anew.
     incident: the version since which acknowledgement is asked for. acknowledged: by whom, and when. snoozed: by whom,
     and until when. update: the last of Telegram's updates that changed this. rang: the version of the last message that
-    was to have a sound. calm: whether the last one asked for none.
+    was to have a sound. calm: whether the last one asked for none. joined: the marks of the last messages that joined,
+    and the versions with which they did: one that comes again after a crash is not counted twice.
     """
 
     words: str
@@ -43,6 +45,7 @@ class Wanted(NamedTuple):
     update: int = 0
     rang: int = 0
     calm: int = 0
+    joined: tuple[tuple[str, int], ...] = ()
 
     def followed_by(self, message: Message, version: int) -> Wanted:
         """What is wanted once a message came, with which the row has this version (in milliseconds).
@@ -58,7 +61,15 @@ class Wanted(NamedTuple):
             first = first._replace(times=self.times + 1)
         if message.ack and self.incident:
             first = first._replace(incident=self.incident, acknowledged=self.acknowledged, snoozed=self.snoozed)
-        return first._replace(anew=first.anew or self.anew, update=self.update)
+        return first._replace(anew=first.anew or self.anew, update=self.update, joined=self.joined)
+
+    def joined_by(self, mark: str, version: int) -> Wanted:
+        """The same, with the mark of a message that joined with a version."""
+        return self._replace(joined=(*self.joined, (mark, version))[-MAX_JOINED:])
+
+    def version_of(self, mark: str) -> int:
+        """With which version a message joined; 0 if it did not, or long ago."""
+        return dict(self.joined).get(mark, 0)
 
     @classmethod
     def of(cls, message: Message, version: int) -> Wanted:
@@ -77,7 +88,9 @@ class Wanted(NamedTuple):
     def read(cls, kept: Mapping[str, Any]) -> Wanted:
         """Raises LookupError, TypeError or ValueError where it is none."""
         signed = {name: Signed(str(kept[name][0]), float(kept[name][1])) for name in _SIGNED if kept.get(name)}
-        return cls(str(kept["words"]), **{name: int(kept.get(name, 0)) for name in _NUMBERS}, **signed)  # type: ignore[arg-type]
+        numbers = {name: int(kept.get(name, 0)) for name in _NUMBERS}
+        joined = tuple((str(mark), int(version)) for mark, version in kept.get("joined", ()))
+        return cls(str(kept["words"]), **numbers, **signed, joined=joined)  # type: ignore[arg-type]
 
 
 _SIGNED = ("acknowledged", "snoozed")

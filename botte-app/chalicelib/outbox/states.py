@@ -177,7 +177,9 @@ EVENTS: Mapping[str, Event] = {
         removes=tuple(name for name in ATTRIBUTES if name not in _RESERVED),
     ),
     "name": _new("PENDING", *_WORDS, "Version", "Wanted", "DueTs"),
-    "take over": Event(_AT_REST, "PENDING", (*_WORDS, "Version", "Wanted", "DueTs"), (), ("ExpirationTs", *_TROUBLE)),
+    "take over": Event(
+        _AT_REST, "PENDING", (*_WORDS, "Version", "Wanted", "DueTs"), (), ("ExpirationTs", "Attempts", *_TROUBLE)
+    ),
     "take over next": Event(("SENDING, same version",), "SENDING", (*_WORDS, "Version", "Wanted")),
     "press": Event(_AT_REST, "PENDING", ("Version", "Wanted", "DueTs"), (), ("ExpirationTs",)),
     "press next": Event(("SENDING, same version",), "SENDING", ("Version", "Wanted")),

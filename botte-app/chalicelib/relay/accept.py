@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from ..contract.message import Message
 from ..errors import (
@@ -128,7 +129,8 @@ class Acceptance:
             if message.id is not None:
                 raise
             if message.collapse_key is not None:  # nobody can tell what the key names
-                content = content._replace(mended=(*content.mended, "collapse_key"))
+                message = replace(message, collapse_key=None, renotify=None, ack=None, escalate_after=None)
+                content = Content.of(message, content.accepted, mended=(*content.mended, "collapse_key"))
             return self._send_directly(key, content, message, deadline)
         sent = self._attempts.send(claim, deadline)
         outcome = self._attempts.show(sent, key.sort, deadline) if isinstance(sent, Joined) else sent

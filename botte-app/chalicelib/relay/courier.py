@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BotTokenRejected, Refused, TableUnavailable, Unavailable
+from ..errors import BotTokenRejected, NotModified, Refused, TableUnavailable, Unavailable
 from ..outbox import states
 from ..outbox.row import Key
 from ..outbox.table import NotApplied, Outbox
@@ -103,6 +103,8 @@ class Courier:
         """Makes a call on which no message depends, where there is time for it; what goes wrong is only logged."""
         try:
             _InTime(self._sender, lambda method: self.has_time(deadline, method=method)).call(method, fields)
+        except NotModified:
+            pass  # it was done before
         except (Refused, Unavailable) as error:
             _log.warning("a call is given up", extra={"method": method, "reason": error.reason})
 

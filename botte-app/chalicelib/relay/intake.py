@@ -18,7 +18,7 @@ from .chats import Chats
 from .entry import Entry
 from .groups import Groups
 from .notes import Notes
-from .outcome import Joined
+from .outcome import Accepted, Joined
 
 MAX_CHAT_SECONDS = 5.0  # of a batch; what else it has for this chat is left to redeliver
 MAX_FAILURES = 3  # entries of a batch that the outbox does not take, five seconds each; then it takes none
@@ -135,8 +135,10 @@ class Intake:
         """Shows the live messages that are due; at the end of a batch also those whose last edit is too young."""
         ends = self._clock() + (0.0 if keys else MAX_CHAT_SECONDS)
         for key in keys or tuple(self._joined):
-            joined = self._joined.pop(key)
-            self._attempts.show(joined, key.sort, deadline, patience=max(0.0, ends - self._clock()))
+            joined, patience = self._joined[key], max(0.0, ends - self._clock())
+            outcome = self._attempts.show(joined, key.sort, deadline, patience=patience)
+            if not keys or not isinstance(outcome, Accepted):  # at the end, another process may be done with it
+                del self._joined[key]
 
     def _check_chat(self, message: Message) -> None:
         """Raises Refused for a chat that is not configured. When nobody can tell, it is looked up at the send."""

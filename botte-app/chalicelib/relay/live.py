@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +26,7 @@ from .outcome import Claim, Joined
 EDIT_SECONDS = 2.0  # between two edits of one message
 SNOOZE_SECONDS = 3600.0
 ACKNOWLEDGE, SNOOZE = "ack", "snooze"  # the actions of its buttons
+_MARK_CHARACTERS = 12
 MAX_TRIES = 50  # to change a row that others change at the same time
 
 
@@ -43,7 +45,10 @@ class Live:
         key = Key.of_live(message.chat, str(message.collapse_key))
         shown = replace(message, id=None, deliver_at=None)
         content = Content.of(shown, now, mended=claim.delivery.progress.mended)._replace(turn=claim.row.turn_ts)
-        joined = self._change(key, lambda seen, version: _joining(seen, content, message, version))
+        mark = _mark(claim)
+        joined = self._change(key, lambda seen, version: _joining(seen, content, message, version, mark))
+        if not joined.version:  # it has joined already, before a crash, or it is superseded
+            joined = joined._replace(version=joined.row.wanted.version_of(mark))
         self._notes.make(claim.key, states.join(claim.lease, key, joined.version, now=now))
         return joined
 
@@ -110,13 +115,22 @@ class Live:
         raise TableUnavailable("too many messages with one collapse_key came at once")
 
 
-def _joining(seen: Row | None, content: Content, message: Message, version: int) -> Change | None:
-    """How a message joins a live one; None if it came before what is there, which has superseded it."""
+def _mark(claim: Claim) -> str:
+    """Tells a message from all others, also from a later one with its id."""
+    named = "\0".join((*claim.key, f"{claim.row.accepted_ts}"))
+    return hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:_MARK_CHARACTERS]
+
+
+def _joining(seen: Row | None, content: Content, message: Message, version: int, mark: str) -> Change | None:
+    """How a message joins a live one; None if it has, or came before what is there, which has superseded it."""
     if seen is None or seen.status is None:
-        return states.name_live(content, Wanted.of(message, version), version, due=content.turn)
+        return states.name_live(
+            content, Wanted.of(message, version).joined_by(mark, version), version, due=content.turn
+        )
     wanted, turn = seen.wanted.followed_by(message, version), max(content.turn, seen.turn_ts)
-    if content.turn < turn and wanted.times == 1:
+    if seen.wanted.version_of(mark) or (content.turn < turn and wanted.times == 1):
         return None
+    wanted = wanted.joined_by(mark, version)
     due = turn if wanted.anew == version else max(turn, seen.showing.ts + EDIT_SECONDS)
     return states.take_over(seen, content._replace(turn=turn), wanted, version, due=due)
 
@@ -143,7 +157,7 @@ class LiveClaim(Claim):
             row.progress._replace(mended=reading.mended),
             showing.shown,
             anew=max(wanted.anew, showing.shown.anew + self._is_escalation),
-            below="\n".join(_lines(wanted, row.turn_ts, escalations + self._is_escalation)),
+            below="\n".join(_lines(wanted, row.turn_ts, escalations + self._is_escalation, now)),
             note=note,
             buttons=buttons,
         )
@@ -160,7 +174,8 @@ class LiveClaim(Claim):
         due = showing.escalation_ts(self.message, self._wanted)
         return [
             states.shown(self.lease, version, progress, showing, now=now, due=due),
-            states.not_shown(self.lease, progress, showing, due=now + EDIT_SECONDS),  # other words came meanwhile
+            # Other words came meanwhile: they are shown after these, which nobody has to show, or to ring, once more.
+            states.not_shown(self.lease, progress, showing, due=now + EDIT_SECONDS),
         ]
 
     def failed(self, now: float, reason: str) -> Sequence[Change]:
@@ -180,12 +195,12 @@ class LiveClaim(Claim):
         return self.row.showing._replace(shown=self.delivery.shown)
 
 
-def _lines(wanted: Wanted, last_ts: float, escalations: int) -> list[str]:
-    """What stands below the words of a live message."""
+def _lines(wanted: Wanted, last_ts: float, escalations: int, now: float) -> list[str]:
+    """What stands below the words of a live message at a time (epoch seconds)."""
     lines = [f"×{wanted.times}, last at {_clock(last_ts)}"] if wanted.times > 1 else []
     if wanted.acknowledged:
         lines.append(f"✅ {wanted.acknowledged.who}, {_clock(wanted.acknowledged.ts)}")
-    elif wanted.snoozed:
+    elif wanted.snoozed and now < wanted.snoozed.ts:
         lines.append(f"💤 {wanted.snoozed.who}, until {_clock(wanted.snoozed.ts)}")
     elif escalations:
         lines.append(f"🔔 not acknowledged, {escalations} of {MAX_ESCALATIONS}")

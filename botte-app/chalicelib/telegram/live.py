@@ -47,7 +47,7 @@ class LiveDelivery(Delivery):
     """Shows a live message; ``shown`` tells what the chat has of it, also after an error.
 
     anew: the version with which it is to be sent anew, as a reply to the old one. below: a text to stand below the
-    words. note: called after each part but the last, before the next one. buttons: as in Delivery.
+    words. note: called before a part where one before it was changed. buttons: as in Delivery.
     """
 
     def __init__(
@@ -70,13 +70,13 @@ class LiveDelivery(Delivery):
         """Shows what is not shown yet. Raises Refused or Unavailable."""
         number, parts, noted = 0, self._parts(), self.shown
         while number < len(parts):
-            if self._note and self.shown != noted:
+            if number and self._note and self.shown != noted:
                 self._note(self.progress)
                 noted = self.shown
             try:
                 self._show(sender, chat_id, number, parts[number])
             except MessageGone:
-                if not self.shown.parts:
+                if number >= len(self.shown.parts):  # said of one that was sent: once more would be for ever
                     raise
                 self._leave(0)
                 number = 0
