@@ -44,6 +44,14 @@ def test_renotify_sends_a_new_message_as_a_reply_to_the_old_one(doors: Doors, te
     assert third["message_id"] == second["message_id"]
 
 
+def test_what_is_sent_anew_takes_the_buttons_from_the_one_before(doors: Doors, telegram: FakeTelegram) -> None:
+    fire(doors, "🔴 disk full", ack=True)
+    fire(doors, "🔴 disk fuller", ack=True, renotify=True)
+    assert ["reply_markup" in message for message in telegram.messages] == [False, True]
+    fire(doors, "🟢 disk fine", renotify=True)
+    assert ["reply_markup" in message for message in telegram.messages] == [False, False, False]
+
+
 def tell(relay: Relay, clock: Clock, text: str, *, later: float = 0.0, **fields: Any) -> None:
     """A message with the key comes, and the schedule runs."""
     clock.now += later

@@ -134,10 +134,11 @@ class Showing(NamedTuple):
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Showing:
         """Raises LookupError, TypeError or ValueError where it is none."""
-        parts, stale, anew = kept["shown"]
+        parts, stale, replaced, anew = kept["shown"]
         shown = Shown(
-            tuple(ShownPart(int(id), str(shape), str(digest)) for id, shape, digest in parts),
+            tuple(ShownPart(int(id), str(shape), str(digest), acts is True) for id, shape, digest, acts in parts),
             tuple(map(int, stale)),
+            tuple(map(int, replaced)),
             int(anew),
         )
         return cls(

@@ -25,21 +25,28 @@ _EDITED = ("text", "caption", "parse_mode", "link_preview_options", "reply_marku
 
 
 class ShownPart(NamedTuple):
-    """A message in the chat. shape: what no edit changes, such as its photo. digest: of its words and buttons."""
+    """A message in the chat.
+
+    shape: what no edit changes, such as its photo. digest: of its words and buttons. acts: whether it has buttons that
+    act.
+    """
 
     message_id: int
     shape: str
     digest: str
+    acts: bool = False
 
 
 class Shown(NamedTuple):
     """What the chat has of a live message.
 
-    stale: the ids of those that are still to be deleted. anew: the version with which it was last sent anew.
+    stale: the ids of those that are still to be deleted. replaced: of those that stay, and lose their buttons. anew:
+    the version with which it was last sent anew.
     """
 
     parts: tuple[ShownPart, ...] = ()
     stale: tuple[int, ...] = ()
+    replaced: tuple[int, ...] = ()
     anew: int = 0
 
 
@@ -87,31 +94,35 @@ class LiveDelivery(Delivery):
             else:
                 number += 1
         self._leave(len(parts))
-        while self.shown.stale:
-            with suppress(Refused):  # it is gone, or too old to be deleted
-                fields = {"chat_id": self.migrated_to or chat_id, "message_id": self.shown.stale[0]}
-                sender.call("deleteMessage", fields)
-            self.shown = self.shown._replace(stale=self.shown.stale[1:])
+        for method, name in (("editMessageReplyMarkup", "replaced"), ("deleteMessage", "stale")):
+            while ids := getattr(self.shown, name):
+                with suppress(Refused):  # it is gone, or too old to be deleted
+                    sender.call(method, {"chat_id": self.migrated_to or chat_id, "message_id": ids[0]})
+                self.shown = self.shown._replace(**{name: ids[1:]})
 
     def _show(self, sender: Sender, chat_id: int, number: int, part: Part) -> None:
         """Has the chat show a part. Raises MessageGone where all parts are to be sent once more."""
         fields, parts = self._fields(part, chat_id), self.shown.parts
         shape, digest = _shape(part), _digest({name: fields[name] for name in _EDITED if name in fields})
+        acts = bool(self.buttons) and "reply_markup" in fields
         is_renewed = self.shown.anew < self._anew
         if number == len(parts) or is_renewed:
             if is_renewed and parts:
                 fields["reply_parameters"] = {"message_id": parts[0].message_id, "allow_sending_without_reply": True}
             answer = sender.call(part.method, fields, part.file)
-            sent = ShownPart(read_message_id(answer), shape, digest)
-            shown = (sent,) if is_renewed else (*parts, sent)
-            self.shown = self.shown._replace(parts=shown, anew=max(self.shown.anew, self._anew))
+            sent, before = ShownPart(read_message_id(answer), shape, digest, acts), self.shown
+            if is_renewed:
+                replaced = (*before.replaced, *(part.message_id for part in parts if part.acts))
+                self.shown = before._replace(parts=(sent,), replaced=replaced, anew=self._anew)
+            else:
+                self.shown = before._replace(parts=(*parts, sent))
         elif parts[number].shape != shape:
             raise MessageGone("a message of another kind takes its place")
         elif parts[number].digest == digest:
             answer = None
         else:
             answer = self._edit(sender, parts[number].message_id, part, fields)
-            edited = parts[number]._replace(digest=digest)
+            edited = parts[number]._replace(digest=digest, acts=acts)
             self.shown = self.shown._replace(parts=(*parts[:number], edited, *parts[number + 1 :]))
         self.progress = self.progress._replace(
             message_ids=tuple(part.message_id for part in self.shown.parts),
