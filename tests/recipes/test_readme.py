@@ -12,7 +12,7 @@ from tests.doors import Doors, texts
 from tests.recipes.page import ROOT
 from tools.dev.fake_telegram import FakeTelegram
 
-[PLUG] = re.findall(r"^```sh\n(for .*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+[PLUG] = re.findall(r"^```sh\n(for n .*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.slow  # Telegram takes one message a second
