@@ -66,9 +66,12 @@ def test_each_time_it_is_missed_is_told(relay: Relay, clock: Clock, telegram: Fa
     for _ in range(2):
         beat(relay, clock)
         redeliver(relay, clock, later=27 * HOUR)
-    assert [message["text"].split("\n")[0] for message in telegram.messages] == ["🔴 nightly is silent for 1 d 3 h"]
+    back, missed = telegram.messages
+    assert back["text"] == "🟢 nightly is back, 1 h late"
+    assert missed["text"].split("\n")[0] == "🔴 nightly is silent for 1 d 3 h"
+    assert (missed["reply_to_message_id"], missed["disable_notification"]) == (back["message_id"], False)
     beat(relay, clock)
-    assert texts(telegram.messages) == ["🟢 nightly is back, 1 h late"]  # an edit waits two seconds for the one before
+    assert texts(telegram.messages) == ["🟢 nightly is back, 1 h late"] * 2
 
 
 def test_a_beat_takes_one_call_of_the_table_and_one_row(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.contract.message import Message
+from chalicelib.doors.http import ANSWER_SECONDS
 from chalicelib.doors.stream import Tasks
 from chalicelib.dynamodb import DynamoTable
 from chalicelib.errors import TableUnavailable, Unavailable
@@ -18,9 +19,12 @@ from chalicelib.outbox.states import Content, Lease
 from chalicelib.outbox.table import Outbox, OutboxTable
 from chalicelib.relay import Relay
 from chalicelib.relay.attempt import LEASE_SECONDS
+from chalicelib.relay.live import ACKNOWLEDGE, SNOOZE
+from chalicelib.relay.presses import Press
 from chalicelib.settings import Parameters
 from chalicelib.telegram.bot_api import Telegram
-from tests.conftest import OPS_CHAT_ID, NewOutbox, NewRelay
+from chalicelib.telegram.buttons import sign
+from tests.conftest import OPS_CHAT_ID, WEBHOOK_SECRET, NewOutbox, NewRelay
 from tests.doors import Clock, RelayDoors, Script, unreachable_aws
 from tests.live import DOORS, Watched, bring, fifo, streamed
 from tests.outbox.memory_table import MemoryTable
@@ -34,8 +38,8 @@ ACK = {"ack": True, "escalate_after": 300}
 
 
 @pytest.fixture(autouse=True)
-def _at_the_full_minute(clock: Clock) -> None:
-    """So that a test that waits a few seconds is over in the same minute."""
+def _from_the_start_of_a_minute(clock: Clock) -> None:
+    """The words below tell the minute, in which an edit has to wait two seconds for the one before."""
     clock.now -= clock.now % 60
 
 
@@ -304,8 +308,12 @@ def buttons(telegram: FakeTelegram) -> list[list[str]]:
     return [[button["text"] for row in keyboard for button in row] for keyboard in found]
 
 
-def acknowledge(relay: Relay, update: int = 1) -> None:
-    assert relay._acknowledge(LIVE.sort, update_id=update, who="Anna", now=relay._clock())
+def press(relay: Relay, telegram: FakeTelegram, clock: Clock, action: str, update: int = 1) -> None:
+    """Anna presses a button of the message that came last."""
+    message = telegram.messages[-1]
+    data = sign(WEBHOOK_SECRET, action, LIVE.sort)
+    pressed = Press(update, "1", message["chat_id"], message["message_id"], message["text"], data, "Anna")
+    relay.press(pressed, deadline=clock() + ANSWER_SECONDS)
 
 
 def test_one_to_be_acknowledged_has_buttons_until_it_is(
@@ -313,12 +321,12 @@ def test_one_to_be_acknowledged_has_buttons_until_it_is(
 ) -> None:
     post(relay_doors, "🔴 full", ack=True)
     assert buttons(telegram) == [["Acknowledge", "Snooze 1 h"]]
-    acknowledge(relay)
+    press(relay, telegram, clock, ACKNOWLEDGE)
     at = minute(clock())
     assert shown(telegram) == [f"🔴 full\n✅ Anna, {at}"]
     assert buttons(telegram) == [[]]
     clock.now += 3600
-    acknowledge(relay, 2)
+    press(relay, telegram, clock, ACKNOWLEDGE, 2)
     post(relay_doors, "🔴 full", ack=True)
     assert shown(telegram) == [f"🔴 full\n×2, last at {minute(clock())}\n✅ Anna, {at}"]
     post(relay_doors, "🟢 fine")
@@ -361,7 +369,7 @@ def test_acknowledged_it_is_not_sent_again(
     for _ in range(escalations):
         clock.now += 301
         relay_doors.redeliver()
-    acknowledge(relay)
+    press(relay, telegram, clock, ACKNOWLEDGE)
     assert live(memory).status == "SENT"
     clock.now += 3600
     relay_doors.redeliver()
@@ -381,7 +389,7 @@ def test_snoozed_it_makes_no_sound_for_an_hour_and_then_is_sent_again(
     relay_doors: RelayDoors, telegram: FakeTelegram, clock: Clock, relay: Relay
 ) -> None:
     post(relay_doors, "🔴 full", **ACK)
-    relay._snooze(LIVE.sort, update_id=1, who="Anna", now=clock())
+    press(relay, telegram, clock, SNOOZE)
     until = clock() + 3600
     assert shown(telegram) == [f"🔴 full\n💤 Anna, until {minute(until)}"]
     post(relay_doors, "🔴 fuller", renotify=True, **ACK)

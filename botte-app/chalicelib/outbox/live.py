@@ -16,6 +16,7 @@ from ..telegram.live import Shown, ShownPart
 
 MAX_ESCALATIONS = 3
 MAX_JOINED = 20  # messages that a row remembers; one that a crash had come again may be older only where many came
+FLAPPING_MILLISECONDS = 300_000  # after a sound, in which an alarm that was over makes none when it is back
 
 
 class Signed(NamedTuple):
@@ -32,6 +33,8 @@ class Wanted(NamedTuple):
     incident: the version since which acknowledgement is asked for. acknowledged: by whom, and when. snoozed: by whom,
     and until when. update: the last of Telegram's updates that changed this. joined: the marks of the last messages
     that joined, and the versions with which they did: one that comes again after a crash is not counted twice.
+    rang: the version of the last message that was to have a sound. calm: whether the last one asked for none. replaces:
+    whether the message before goes when this one is sent anew.
     """
 
     words: str
@@ -41,16 +44,27 @@ class Wanted(NamedTuple):
     acknowledged: Signed | None = None
     snoozed: Signed | None = None
     update: int = 0
+    rang: int = 0
+    calm: int = 0
+    replaces: int = 0
     joined: tuple[tuple[str, int], ...] = ()
 
     def followed_by(self, message: Message, version: int) -> Wanted:
-        """What is wanted once a message came, with which the row has this version."""
+        """What is wanted once a message came, with which the row has this version (in milliseconds).
+
+        One that wants a sound after one that wanted none is news, which nobody would see in an old message: it is sent
+        anew, below an alarm that was over, or in the place of what only said that something began.
+        """
         first = Wanted.of(message, version)
-        if not message.renotify and first.words == self.words:
+        if not first.anew and self.calm and not first.calm and version >= self.rang + FLAPPING_MILLISECONDS:
+            first = first._replace(anew=version, replaces=int(not self.rang))
+        if not first.anew:
+            first = first._replace(anew=self.anew, replaces=self.replaces, rang=self.rang)
+        if first.anew != version and first.words == self.words:
             first = first._replace(times=self.times + 1)
         if message.ack and self.incident:
             first = first._replace(incident=self.incident, acknowledged=self.acknowledged, snoozed=self.snoozed)
-        return first._replace(anew=first.anew or self.anew, update=self.update, joined=self.joined)
+        return first._replace(update=self.update, joined=self.joined)
 
     def joined_by(self, mark: str, version: int) -> Wanted:
         """The same, with the mark of a message that joined with a version."""
@@ -64,7 +78,14 @@ class Wanted(NamedTuple):
     def of(cls, message: Message, version: int) -> Wanted:
         """What is wanted with the first message of a key."""
         digest = hashlib.sha256(json.dumps([message.text, message.photo, message.document]).encode()).hexdigest()
-        return cls(digest[:32], anew=version if message.renotify else 0, incident=version if message.ack else 0)
+        calm = bool(message.disable_notification)
+        return cls(
+            digest[:32],
+            anew=version if message.renotify else 0,
+            incident=version if message.ack else 0,
+            rang=0 if calm else version,
+            calm=int(calm),
+        )
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Wanted:
@@ -76,7 +97,7 @@ class Wanted(NamedTuple):
 
 
 _SIGNED = ("acknowledged", "snoozed")
-_NUMBERS = ("times", "anew", "incident", "update")
+_NUMBERS = ("times", "anew", "incident", "update", "rang", "calm", "replaces")
 
 
 class Showing(NamedTuple):

@@ -66,7 +66,7 @@ class Heartbeats:
         row = self._outbox.apply(key, change)
         if row.missed_ts is not None:
             text = f"🟢 {name} is back, {shown_duration(now - row.missed_ts)} late"
-            self._tell(_message(row, text, f"back-{row.missed_ts:.0f}"), deadline)
+            self._tell(_message(row, text, f"back-{row.missed_ts:.0f}", is_quiet=True), deadline)
             self._notes.make(key, states.forget_missed(row.missed_ts))
         return Delivered({"heartbeat": name, "due_at": round(now + every)})
 
@@ -118,7 +118,7 @@ def shown_duration(seconds: float) -> str:
     return " ".join(shown)
 
 
-def _message(row: Row, text: str, event: str) -> Message:
+def _message(row: Row, text: str, event: str, *, is_quiet: bool = False) -> Message:
     name = row.key.sort
     return Message(
         text=text,
@@ -126,6 +126,7 @@ def _message(row: Row, text: str, event: str) -> Message:
         id=f"heartbeat-{name}-{event}",
         chat=row.chat,
         collapse_key=f"heartbeat:{name}",
+        disable_notification=is_quiet or None,
     )
 
 

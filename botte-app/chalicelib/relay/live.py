@@ -151,12 +151,14 @@ class LiveClaim(Claim):
             message = replace(message, disable_notification=None)
         elif wanted.snoozed and now < wanted.snoozed.ts:
             message = replace(message, disable_notification=True, renotify=None, urgent=None)
+        escalations = showing.escalations if wanted.incident == showing.incident else 0
         delivery = LiveDelivery(
             message,
             row.progress._replace(mended=reading.mended),
             showing.shown,
             anew=max(wanted.anew, showing.shown.anew + self._is_escalation),
-            below="\n".join(_lines(wanted, row.turn_ts, showing.escalations + self._is_escalation, now)),
+            replaces=bool(wanted.replaces) and not self._is_escalation,
+            below="\n".join(_lines(wanted, row.turn_ts, escalations + self._is_escalation, now)),
             note=note,
             buttons=buttons,
         )

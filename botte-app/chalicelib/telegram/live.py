@@ -53,8 +53,9 @@ class Shown(NamedTuple):
 class LiveDelivery(Delivery):
     """Shows a live message; ``shown`` tells what the chat has of it, also after an error.
 
-    anew: the version with which it is to be sent anew, as a reply to the old one. below: a text to stand below the
-    words. note: called before a part where one before it was changed. buttons: as in Delivery.
+    anew: the version with which it is to be sent anew: as a reply to the old one, or instead of it, which ``replaces``
+    tells. below: a text to stand below the words. note: called before a part where one before it was changed. buttons:
+    as in Delivery.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class LiveDelivery(Delivery):
         shown: Shown,
         *,
         anew: int = 0,
+        replaces: bool = False,
         below: str = "",
         note: Callable[[Progress], None] | None = None,
         buttons: Rows = (),
@@ -71,6 +73,7 @@ class LiveDelivery(Delivery):
         super().__init__(message, progress, note=note, buttons=buttons)
         self.shown = shown
         self._anew = anew
+        self._replaces = replaces
         self._below = below
 
     def run(self, sender: Sender, chat_id: int) -> None:
@@ -107,11 +110,14 @@ class LiveDelivery(Delivery):
         acts = bool(self.buttons) and "reply_markup" in fields
         is_renewed = self.shown.anew < self._anew
         if number == len(parts) or is_renewed:
-            if is_renewed and parts:
+            if is_renewed and parts and not self._replaces:
                 fields["reply_parameters"] = {"message_id": parts[0].message_id, "allow_sending_without_reply": True}
             answer = sender.call(part.method, fields, part.file)
             sent, before = ShownPart(read_message_id(answer), shape, digest, acts), self.shown
-            if is_renewed:
+            if is_renewed and self._replaces:
+                self._leave(0)
+                self.shown = self.shown._replace(parts=(sent,), anew=self._anew)
+            elif is_renewed:
                 replaced = (*before.replaced, *(part.message_id for part in parts if part.acts))
                 self.shown = before._replace(parts=(sent,), replaced=replaced, anew=self._anew)
             else:
