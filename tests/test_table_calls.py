@@ -57,6 +57,14 @@ MESSAGES: dict[str, tuple[Callable[[Doors, str], Any], int]] = {
         2,
     ),
     "fifo queue": (lambda doors, name: doors.queue(fifo(name)), 3),
+    # Claim, join, note that it did; claim the live message, note that it is shown. The next with the key: one more.
+    "http with a key": (lambda doors, name: doors.post({"text": name, "collapse_key": name}), 5),
+    "lambda with a key": (lambda doors, name: doors.invoke({"text": name, "collapse_key": name}), 5),
+    "stream with a key": (lambda doors, name: doors.stream(solo(name, collapse_key={"S": name})), 6),
+    "queue with a key": (
+        lambda doors, name: doors.queue(queue_record(json.dumps({"text": name, "collapse_key": name}), name)),
+        5,
+    ),
 }
 
 

@@ -14,7 +14,7 @@ from chalicelib.errors import Ambiguous, MessageGone, NotModified, Refused, Tabl
 from chalicelib.outbox import states
 from chalicelib.outbox.row import Key
 from tests.doors import queue_record
-from tests.outbox.steps import Clock, Crash, ScriptedTelegram, Steps, When
+from tests.outbox.steps import TELEGRAMS, Clock, Crash, ScriptedTelegram, Steps, When
 from tests.outbox.world import Process, World, image
 
 LONG = ("a" * 4000, "b" * 4000, "c" * 4000)
@@ -175,3 +175,18 @@ def test_a_row_that_is_discarded_while_a_message_joins_it_is_named_anew_by_one_o
     assert post({"text": "a"}, world.process(steps))
     world.settle()
     assert words(chat) == ["a ×2"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "calls"),
+    [
+        pytest.param("the first", 5, id="the first"),
+        pytest.param("other words", 6, id="an edit"),
+        pytest.param("parts", 6, id="parts of which only the last changes"),
+        pytest.param("of the queue", 16, id="three of a batch, shown by two edits"),
+    ],
+)
+def test_a_live_message_costs_few_table_calls(scenario: str, calls: int) -> None:
+    steps = Steps()
+    run(SCENARIOS[scenario], steps)
+    assert len([name for name in steps.done if name not in TELEGRAMS]) == calls

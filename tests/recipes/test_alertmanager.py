@@ -67,18 +67,21 @@ def test_its_own_checker_takes_the_configuration(tmp_path: Path) -> None:
     assert "SUCCESS" in amtool("check-config", str(path))
 
 
-def test_an_alert_that_fires_and_its_end_arrive(alertmanager: str, telegram: FakeTelegram) -> None:
+def test_an_alert_that_fires_and_its_end_are_one_message(alertmanager: str, telegram: FakeTelegram) -> None:
     """The alert is made with the line of the page."""
     line = re.search(r"`amtool \S+ (alert add [^`]+)`", section("Alertmanager").text)
     assert line is not None
-    add = [f"--alertmanager.url={alertmanager}", *line[1].split(), "--annotation=summary=95 % full"]
-    amtool(*add)
+    add = [f"--alertmanager.url={alertmanager}", *line[1].split()]
+    amtool(*add, "--annotation=summary=95 % full")
     assert telegram.wait_for(lambda messages: len(messages) == 1, 20)
-    amtool(*add, "--start=2026-01-01T00:00:00Z", "--end=2026-01-01T00:00:01Z")
-    assert telegram.wait_for(lambda messages: len(messages) == 2, 20)
-    fires, ends = telegram.messages
+    (fires,) = telegram.messages
+    amtool(*add, "--annotation=summary=95 % full", "--start=2026-01-01T00:00:00Z", "--end=2026-01-01T00:00:01Z")
+    assert telegram.wait_for(lambda messages: "resolved" in messages[0]["text"], 20)
+    (ends,) = telegram.messages
     assert [text.splitlines()[:2] for text in texts([fires, ends])] == [
         ["🔴 DiskFull firing", "95 % full"],
         ["🟢 DiskFull resolved", "95 % full"],
     ]
-    assert (fires["disable_notification"], ends["disable_notification"]) == (False, True)
+    assert fires["message_id"] == ends["message_id"]
+    assert not fires["disable_notification"]
+    assert ends["edit_date"]
