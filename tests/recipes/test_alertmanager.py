@@ -6,8 +6,10 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,18 +69,58 @@ def test_its_own_checker_takes_the_configuration(tmp_path: Path) -> None:
     assert "SUCCESS" in amtool("check-config", str(path))
 
 
-def test_an_alert_that_fires_and_its_end_arrive(alertmanager: str, telegram: FakeTelegram) -> None:
+def test_an_alert_that_fires_and_its_end_are_one_message(alertmanager: str, telegram: FakeTelegram) -> None:
     """The alert is made with the line of the page."""
     line = re.search(r"`amtool \S+ (alert add [^`]+)`", section("Alertmanager").text)
     assert line is not None
-    add = [f"--alertmanager.url={alertmanager}", *line[1].split(), "--annotation=summary=95 % full"]
-    amtool(*add)
+    add = [f"--alertmanager.url={alertmanager}", *line[1].split()]
+    amtool(*add, "--annotation=summary=95 % full")
     assert telegram.wait_for(lambda messages: len(messages) == 1, 20)
-    amtool(*add, "--start=2026-01-01T00:00:00Z", "--end=2026-01-01T00:00:01Z")
-    assert telegram.wait_for(lambda messages: len(messages) == 2, 20)
-    fires, ends = telegram.messages
+    (fires,) = telegram.messages
+    amtool(*add, "--annotation=summary=95 % full", "--start=2026-01-01T00:00:00Z", "--end=2026-01-01T00:00:01Z")
+    assert telegram.wait_for(lambda messages: "resolved" in messages[0]["text"], 20)
+    (ends,) = telegram.messages
     assert [text.splitlines()[:2] for text in texts([fires, ends])] == [
         ["🔴 DiskFull firing", "95 % full"],
         ["🟢 DiskFull resolved", "95 % full"],
     ]
-    assert (fires["disable_notification"], ends["disable_notification"]) == (False, True)
+    assert fires["message_id"] == ends["message_id"]
+    assert not fires["disable_notification"]
+    assert ends["edit_date"]
+
+
+def test_an_alert_is_one_message_in_three_states_though_telegram_is_away_between_them(
+    alertmanager: str, doors: Doors, telegram: FakeTelegram
+) -> None:
+    add = [f"--alertmanager.url={alertmanager}", "alert", "add", "DiskFull"]
+    over = ["--start=2026-01-01T00:00:00Z", "--end=2026-01-01T00:00:01Z"]
+    amtool(*add, "instance=db1:9100")
+    assert telegram.wait_for(lambda messages: len(messages) == 1, 20)
+    shown = [title(telegram.messages)]
+    again, ends = [["instance=db2:9100"]], [["instance=db1:9100", *over], ["instance=db2:9100", *over]]
+    for state, alerts in (("🔴 DiskFull firing (2 alerts)", again), ("🟢 DiskFull resolved", ends)):
+        asked = telegram.requests
+        telegram.set_fault({"kind": "down"})
+        for alert in alerts:
+            amtool(*add, *alert)
+        assert eventually(lambda: telegram.requests > asked)  # noqa: B023 - it is called at once
+        telegram.set_fault({"kind": "none"})
+        assert eventually(lambda: bool(doors.redeliver()) and title(telegram.messages).startswith(state))  # noqa: B023
+        shown.append(title(telegram.messages))
+    assert [each.removesuffix(" (2 alerts)") for each in shown] == [
+        "🔴 DiskFull firing",
+        "🔴 DiskFull firing",
+        "🟢 DiskFull resolved",
+    ]
+    assert len(telegram.messages) == 1
+
+
+def title(messages: list[dict[str, Any]]) -> str:
+    """The first line of the last message."""
+    return texts(messages)[-1].partition("\n")[0]
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    """Whether a condition comes true within twenty seconds."""
+    pause = threading.Event()
+    return any(condition() or pause.wait(0.2) for _ in range(100))
