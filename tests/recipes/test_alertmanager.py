@@ -6,8 +6,10 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,3 +87,40 @@ def test_an_alert_that_fires_and_its_end_are_one_message(alertmanager: str, tele
     assert fires["message_id"] == ends["message_id"]
     assert not fires["disable_notification"]
     assert ends["edit_date"]
+
+
+def test_an_alert_is_one_message_in_three_states_though_telegram_is_away_between_them(
+    alertmanager: str, doors: Doors, telegram: FakeTelegram
+) -> None:
+    add = [f"--alertmanager.url={alertmanager}", "alert", "add", "DiskFull"]
+    over = ["--start=2026-01-01T00:00:00Z", "--end=2026-01-01T00:00:01Z"]
+    amtool(*add, "instance=db1:9100")
+    assert telegram.wait_for(lambda messages: len(messages) == 1, 20)
+    shown = [title(telegram.messages)]
+    again, ends = [["instance=db2:9100"]], [["instance=db1:9100", *over], ["instance=db2:9100", *over]]
+    for state, alerts in (("🔴 DiskFull firing (2 alerts)", again), ("🟢 DiskFull resolved", ends)):
+        asked = telegram.requests
+        telegram.set_fault({"kind": "down"})
+        for alert in alerts:
+            amtool(*add, *alert)
+        assert eventually(lambda: telegram.requests > asked)  # noqa: B023 - it is called at once
+        telegram.set_fault({"kind": "none"})
+        assert eventually(lambda: bool(doors.redeliver()) and title(telegram.messages).startswith(state))  # noqa: B023
+        shown.append(title(telegram.messages))
+    assert [each.removesuffix(" (2 alerts)") for each in shown] == [
+        "🔴 DiskFull firing",
+        "🔴 DiskFull firing",
+        "🟢 DiskFull resolved",
+    ]
+    assert len(telegram.messages) == 1
+
+
+def title(messages: list[dict[str, Any]]) -> str:
+    """The first line of the last message."""
+    return texts(messages)[-1].partition("\n")[0]
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    """Whether a condition comes true within twenty seconds."""
+    pause = threading.Event()
+    return any(condition() or pause.wait(0.2) for _ in range(100))
