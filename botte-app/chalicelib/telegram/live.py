@@ -25,7 +25,10 @@ _EDITED = ("text", "caption", "parse_mode", "link_preview_options", "reply_marku
 
 
 class ShownPart(NamedTuple):
-    """A message in the chat. shape: what no edit changes, such as its photo. digest: of its words and buttons."""
+    """A message in the chat.
+
+    shape: what no edit changes, such as its photo. digest: of its words and buttons; empty where nobody knows them.
+    """
 
     message_id: int
     shape: str
@@ -41,6 +44,11 @@ class Shown(NamedTuple):
     parts: tuple[ShownPart, ...] = ()
     stale: tuple[int, ...] = ()
     anew: int = 0
+
+    @property
+    def unsure(self) -> Shown:
+        """The same messages, but nobody knows their words."""
+        return self._replace(parts=tuple(part._replace(digest="") for part in self.parts))
 
 
 class LiveDelivery(Delivery):
@@ -110,9 +118,9 @@ class LiveDelivery(Delivery):
         elif parts[number].digest == digest:
             answer = None
         else:
+            self._note_words(number, "")  # who does not hear the answer does not know what is there
             answer = self._edit(sender, parts[number].message_id, part, fields)
-            edited = parts[number]._replace(digest=digest)
-            self.shown = self.shown._replace(parts=(*parts[:number], edited, *parts[number + 1 :]))
+            self._note_words(number, digest)
         self.progress = self.progress._replace(
             message_ids=tuple(part.message_id for part in self.shown.parts),
             answer=answer if number == 0 and isinstance(answer, dict) else self.progress.answer,
@@ -125,6 +133,11 @@ class LiveDelivery(Delivery):
             return sender.call(method, {**kept, "message_id": message_id})
         except NotModified:
             return None
+
+    def _note_words(self, number: int, digest: str) -> None:
+        parts = self.shown.parts
+        noted = parts[number]._replace(digest=digest)
+        self.shown = self.shown._replace(parts=(*parts[:number], noted, *parts[number + 1 :]))
 
     def _leave(self, count: int) -> None:
         """Has all parts after so many be deleted, once the others are shown."""
