@@ -15,6 +15,7 @@ from itertools import pairwise
 from tests.simulation.delays import DelayAuditor
 from tests.simulation.evidence import DEATHS, NOTICE, NOTICES, Evidence, Message
 from tests.simulation.history import Event, History
+from tests.simulation.live_auditor import live_faults
 
 PARKED_AFTER_SECONDS = 3 * 86_400.0
 MAX_ANSWERS_LOST = 5
@@ -47,6 +48,7 @@ def audit(history: History) -> Verdict:
     delays = DelayAuditor(evidence)
     checks = (_false_answers, _doubled, _intruded, _impatient, _untold, _insistent, _left_over, _broken)
     others = [fault for check in checks for fault in check(evidence)]
+    others += live_faults(evidence)
     arrivals = [calls for message in evidence.messages.values() for calls in message.arrivals.values()]
     return Verdict(
         faults=(*lost, *disorder, *others, *delays.faults),
@@ -151,6 +153,8 @@ def _intruded(evidence: Evidence) -> Iterator[str]:
     for event in evidence.of("row"):
         key, status = event.facts["key"], event.facts.get("status")
         holder, writer = holders.get(key), processes.get(event.who, event.who)
+        if id(event) in evidence.joins and status == "SENDING":
+            continue  # what is wanted of a live message may change while it is shown
         if status == "SENDING" and event.facts["attempts"] != evidence.attempts_before(event):
             holders[key] = writer
         elif holder not in (None, writer):

@@ -257,6 +257,11 @@ class Row(NamedTuple):
         return self._count("Version")
 
     @property
+    def unnoted(self) -> int:
+        """Of a live message: how often it was claimed since what is shown was noted; more than once after a crash."""
+        return self._count("Unnoted")
+
+    @property
     def wanted(self) -> Wanted:
         """What the chat is to show of a live message."""
         from .live import Wanted  # most rows are of others: it stays out of the cold start

@@ -49,13 +49,14 @@ ATTRIBUTES = (
     *("Status", "Chat", "Message", "RawBody", "BodyHash", "AcceptedTs", "TurnTs", "Sequence", "Place", "DueTs"),
     *("LeaseId", "Attempts", "Ambiguous", "Failures", "FailingSince", "LastError"),
     *("TelegramMessageId", "Answer", "Mended", "PlainFrom", "ExpirationTs", "OwnerPK", "OwnerSK"),
-    *("Version", "Wanted", "Shown"),
+    *("Version", "Wanted", "Shown", "Unnoted"),
 )
 _CONTENT = ("Chat", "Message", "BodyHash", "AcceptedTs", "TurnTs", "Sequence", "Mended")
 _PROGRESS = ("TelegramMessageId", "Answer", "Mended", "PlainFrom")
 _MENDS = ("Mended", "PlainFrom")
 _WORDS = ("Chat", "Message", "BodyHash", "AcceptedTs", "TurnTs", "Mended", "PlainFrom")  # of a live message
 _THERE = ("TelegramMessageId", "Answer", "Shown")
+_CLAIM = ("LeaseId", "Unnoted")  # of a live message
 _TROUBLE = ("LastError", "Ambiguous", "Failures", "FailingSince")
 
 
@@ -149,7 +150,7 @@ EVENTS: Mapping[str, Event] = {
         ("PENDING, due", "PENDING, behind its group", "SENDING, lease over"),
         "SENDING",
         ("LeaseId", "DueTs", "Place"),
-        ("Attempts",),
+        ("Attempts", "Unnoted"),
     ),
     "progress": Event(_OURS, "SENDING", (*_PROGRESS, "DueTs")),
     "later": Event(
@@ -184,17 +185,17 @@ EVENTS: Mapping[str, Event] = {
     "press": Event(_AT_REST, "PENDING", ("Version", "Wanted", "DueTs"), (), ("ExpirationTs",)),
     "press next": Event(("SENDING, same version",), "SENDING", ("Version", "Wanted")),
     "part shown": Event(_OURS, "SENDING", (*_THERE, "DueTs")),
-    "shown": Event(_OURS_STILL, "SENT", (*_PROGRESS, "Shown", "ExpirationTs"), (), ("LeaseId", "DueTs", *_TROUBLE)),
-    "shown, and rings": Event(_OURS_STILL, "PENDING", (*_PROGRESS, "Shown", "DueTs"), (), ("LeaseId", *_TROUBLE)),
+    "shown": Event(_OURS_STILL, "SENT", (*_PROGRESS, "Shown", "ExpirationTs"), (), (*_CLAIM, "DueTs", *_TROUBLE)),
+    "shown, and rings": Event(_OURS_STILL, "PENDING", (*_PROGRESS, "Shown", "DueTs"), (), (*_CLAIM, *_TROUBLE)),
     "not shown": Event(
         _OURS,
         "PENDING",
         (*_THERE, "DueTs", "LastError", "FailingSince"),
         ("Ambiguous", "Failures"),
-        ("LeaseId",),
+        _CLAIM,
     ),
     "not to be shown": Event(
-        _OURS_STILL, "FAILED", (*_PROGRESS, "Shown", "LastError", "ExpirationTs"), (), ("LeaseId", "DueTs")
+        _OURS_STILL, "FAILED", (*_PROGRESS, "Shown", "LastError", "ExpirationTs"), (), (*_CLAIM, "DueTs")
     ),
     "group waits": Event((), "", ("Touched",), ("Failures",), ("ExpirationTs",), defaults=("Chat", "DueTs")),
     "group moves": Event((), "", ("Touched", "Chat", "DueTs"), ("Failures",), ("ExpirationTs",)),
@@ -287,9 +288,10 @@ def reserve(owner: Key, *, body_hash: str, now: float, gone: Key | None = None) 
     return _change("reserve", {**values, "ExpirationTs": int(now) + KEPT_RESERVED}, now=now, gone=gone, own=owner)
 
 
-def reclaim(lease: Lease, *, now: float, place: str | None) -> Change:
-    """Takes a message to send it once more. place: its sequence, if it belongs to a group."""
-    return _change("reclaim", {"LeaseId": lease.id, "DueTs": lease.until, "Place": place}, {"Attempts": 1}, now=now)
+def reclaim(lease: Lease, *, now: float, place: str | None, is_live: bool = False) -> Change:
+    """Takes a message to send it once more. place: its sequence in its group. is_live: it is a live one."""
+    held = {"LeaseId": lease.id, "DueTs": lease.until, "Place": place}
+    return _change("reclaim", held, {"Attempts": 1, "Unnoted": int(is_live)}, now=now)
 
 
 def progress(lease: Lease, progress: Progress) -> Change:

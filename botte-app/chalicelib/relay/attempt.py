@@ -85,7 +85,7 @@ class Attempts:
             return None
         lease = self._lease()
         try:
-            change = states.reclaim(lease, now=self._clock(), place=row.sequence)
+            change = states.reclaim(lease, now=self._clock(), place=row.sequence, is_live=row.key.is_live)
             claimed = self._outbox.apply(row.key, change, until=until)
         except NotApplied:
             return None

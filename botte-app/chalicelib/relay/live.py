@@ -146,6 +146,7 @@ class LiveClaim(Claim):
         message, wanted, showing = reading.message, row.wanted, row.showing
         rings = showing.escalation_ts(message, wanted)
         self._is_escalation = bool(showing.shown.parts) and rings is not None and rings <= now
+        self._now = now
         self._wanted = wanted
         if self._is_escalation:
             message = replace(message, disable_notification=None)
@@ -155,7 +156,7 @@ class LiveClaim(Claim):
         delivery = LiveDelivery(
             message,
             row.progress._replace(mended=reading.mended),
-            showing.shown,
+            showing.shown if row.unnoted <= 1 else showing.shown.unsure,
             anew=max(wanted.anew, showing.shown.anew + self._is_escalation),
             replaces=bool(wanted.replaces) and not self._is_escalation,
             below="\n".join(_lines(wanted, row.turn_ts, escalations + self._is_escalation, now)),
@@ -193,7 +194,10 @@ class LiveClaim(Claim):
 
     @property
     def _showing(self) -> Showing:
-        return self.row.showing._replace(shown=self.delivery.shown)
+        showing, shown = self.row.showing, self.delivery.shown
+        if self._is_escalation and shown.anew != showing.shown.anew:  # it has rung: its other parts follow without
+            showing = showing._replace(rung_ts=self._now, escalations=showing.escalations + 1)
+        return showing._replace(shown=shown)
 
 
 def _lines(wanted: Wanted, last_ts: float, escalations: int, now: float) -> list[str]:

@@ -27,8 +27,8 @@ _EDITED = ("text", "caption", "parse_mode", "link_preview_options", "reply_marku
 class ShownPart(NamedTuple):
     """A message in the chat.
 
-    shape: what no edit changes, such as its photo. digest: of its words and buttons. acts: whether it has buttons that
-    act.
+    shape: what no edit changes, such as its photo. digest: of its words and buttons; empty where nobody knows them.
+    acts: whether it has buttons that act.
     """
 
     message_id: int
@@ -48,6 +48,11 @@ class Shown(NamedTuple):
     stale: tuple[int, ...] = ()
     replaced: tuple[int, ...] = ()
     anew: int = 0
+
+    @property
+    def unsure(self) -> Shown:
+        """The same messages, but nobody knows their words."""
+        return self._replace(parts=tuple(part._replace(digest="") for part in self.parts))
 
 
 class LiveDelivery(Delivery):
@@ -127,9 +132,10 @@ class LiveDelivery(Delivery):
         elif parts[number].digest == digest:
             answer = None
         else:
+            # Who does not hear the answer does not know what is there.
+            self._note_words(number, "", acts=acts or parts[number].acts)
             answer = self._edit(sender, parts[number].message_id, part, fields)
-            edited = parts[number]._replace(digest=digest, acts=acts)
-            self.shown = self.shown._replace(parts=(*parts[:number], edited, *parts[number + 1 :]))
+            self._note_words(number, digest, acts=acts)
         self.progress = self.progress._replace(
             message_ids=tuple(part.message_id for part in self.shown.parts),
             answer=answer if number == 0 and isinstance(answer, dict) else self.progress.answer,
@@ -142,6 +148,11 @@ class LiveDelivery(Delivery):
             return sender.call(method, {**kept, "message_id": message_id})
         except NotModified:
             return None
+
+    def _note_words(self, number: int, digest: str, *, acts: bool) -> None:
+        parts = self.shown.parts
+        noted = parts[number]._replace(digest=digest, acts=acts)
+        self.shown = self.shown._replace(parts=(*parts[:number], noted, *parts[number + 1 :]))
 
     def _leave(self, count: int) -> None:
         """Has all parts after so many be deleted, once the others are shown."""
