@@ -17,7 +17,7 @@ DOORS: Sequence[Door] = ("http", "sync", "async", "task", "queue", "fifo")
 
 def give_keys(plan: Plan, random: Random) -> Plan:
     """The same plan, but many of its messages have one of a few keys."""
-    keys = _Keys(random, random.randint(1, 3), random.choice((0.3, 0.7, 1.0)))
+    keys = _Keys(random, random.randint(1, 3), random.choice((0.3, 0.7, 1.0)), repeats=0.5)
     submissions = [keys.give(sent) for sent in plan.submissions]
     phases = [phase._replace(where=keys.place(phase.where)) for phase in plan.phases]
     return replace(plan, submissions=submissions, phases=phases, deletion_rate=random.choice((0.0, 0.05)))
@@ -28,10 +28,10 @@ def draw_flapping(seed: int, random: Random) -> Plan:
     length = random.uniform(4, 10) * MINUTE
     bursts = [random.uniform(0.0, length - MINUTE) for _ in range(random.randint(2, 6))]
     times = sorted(random.choice(bursts) + random.uniform(0.0, random.choice((0.5, 8.0, 40.0))) for _ in range(24))
-    keys = _Keys(random, random.randint(1, 2), 1.0)
+    keys = _Keys(random, random.randint(1, 2), 1.0, repeats=0.8)
     submissions = [keys.give(_plain(random, f"m{number}", EPOCH + time)) for number, time in enumerate(times, start=1)]
     starts = [EPOCH + random.uniform(0.0, length) for _ in range(3)]
-    kinds = ("lost", "lost", "hang", "error", "down", "busy")
+    kinds = ("lost", "lost", "lost", "hang", "error", "busy")
     return Plan(
         seed=seed,
         submissions=submissions,
@@ -44,7 +44,7 @@ def draw_flapping(seed: int, random: Random) -> Plan:
         ],
         chats={"default": CHATS["default"]},
         calm=EPOCH + length,
-        kill_rate=random.choice((0.0, 0.0, 0.1)),
+        kill_rate=random.choice((0.0, 0.1, 0.2)),
         stall_rate=random.choice((0.0, 0.0, 0.1)),
         twice_rate=0.5,
         deletion_rate=random.choice((0.0, 0.1)),
@@ -61,10 +61,11 @@ def _plain(random: Random, tag: str, at: float) -> Submission:
 class _Keys:
     """Gives keys to a share of all messages; to one that comes again, the same as before."""
 
-    def __init__(self, random: Random, count: int, share: float) -> None:
+    def __init__(self, random: Random, count: int, share: float, repeats: float) -> None:
         self._random = random
         self._count = count
         self._share = share
+        self._repeats = repeats
         self._given: dict[str, dict[str, Any]] = {}
         self._ids: set[str] = set()
         self._texts: dict[tuple[str, str], list[str]] = {}
@@ -89,8 +90,8 @@ class _Keys:
         parts = random.choice((1, 1, 1, 2, 3))
         has_known_id = sent.id in self._ids  # it is to be another message
         self._ids |= set() if sent.id is None else {sent.id}
-        is_new = not known or random.random() < 0.5 or has_known_id
-        text = text_of(sent.tag.replace("m", WORDS), parts) if is_new else random.choice(known[-2:])
+        is_new = not known or random.random() >= self._repeats or has_known_id
+        text = text_of(sent.tag.replace("m", WORDS), parts) if is_new else random.choice(known[-3:])
         known.append(text)
         fields: dict[str, Any] = {"text": text, "collapse_key": key, "sender_app": sent.tag}
         chance = random.random()

@@ -33,7 +33,10 @@ class Shown(NamedTuple):
 
 @dataclass(eq=False)
 class LiveMessage:
-    """One key of one chat. calls: all that were made to Telegram for it. rests: when its row was noted as shown."""
+    """One key of one chat. calls: all that were made to Telegram for it.
+
+    rests: when its row had nothing more to show, or only to ring; noted: only the former.
+    """
 
     chat: str
     key: str
@@ -41,6 +44,7 @@ class LiveMessage:
     calls: list[Event] = field(default_factory=list)
     joins: list[Join] = field(default_factory=list)
     rests: list[float] = field(default_factory=list)
+    noted: list[float] = field(default_factory=list)
     parkings: list[float] = field(default_factory=list)
     row: str = ""
     is_parked: bool = False
@@ -51,9 +55,10 @@ class LiveMessage:
         self.row = event.facts["key"]
         self.is_parked = event.facts.get("status") == "FAILED"
         self.parkings += [event.at] if self.is_parked else []
-        has_joined: bool = event.facts["version"] != self._version
+        has_joined = bool(event.facts["version"] != self._version)
         if event.facts.get("status") in ("SENT", "PENDING") and not has_joined and "error" not in event.facts:
             self.rests.append(event.at)
+            self.noted += [event.at] if event.facts["status"] == "SENT" else []
         if has_joined:
             self._version = event.facts["version"]
             self.joins.append(Join(event.at, event.who, message))
@@ -98,11 +103,13 @@ class LiveMessage:
             run = [*run, join.message] if is_again else [join.message]
         return run
 
-    def shown(self, evidence: Evidence) -> Iterator[Shown]:
-        """What the chat has of it at the end, the oldest first."""
+    def shown(self, evidence: Evidence, until: float = float("inf")) -> Iterator[Shown]:
+        """What the chat has of it at a time, the oldest first; at the end, by default."""
         there: dict[int, Shown] = {}
         deleted = [event for event in evidence.of("deleted") if event.facts["chat"] == self.chat]
         for event in sorted([*self.taken, *deleted], key=lambda event: event.at):
+            if event.at > until:
+                break
             id = event.facts["message_id"]
             if event.what == "deleted" or event.facts["method"] == "deleteMessage":
                 there.pop(id, None)

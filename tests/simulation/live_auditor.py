@@ -17,7 +17,7 @@ def live_faults(evidence: Evidence) -> Iterator[str]:
     """What is wrong with the live messages of a history."""
     for live in evidence.lives.values():
         if live.members:
-            for check in (_taken_over, _superseded_shown, _counted_twice, _multiplied, _not_shown):
+            for check in (_taken_over, _superseded_shown, _counted_twice, _multiplied, _noted_falsely, _not_shown):
                 yield from (f"{live.key} in {live.chat}: {fault}" for fault in check(live, evidence))
 
 
@@ -72,6 +72,18 @@ def _multiplied(live: LiveMessage, evidence: Evidence) -> Iterator[str]:
     allowed = 1 + excused + anew + rings + len(live.deletions(evidence))
     if len(sends) > allowed:
         yield f"was sent {len(sends)} times, and at most {allowed} are explained"
+
+
+def _noted_falsely(live: LiveMessage, evidence: Evidence) -> Iterator[str]:
+    """When its row is noted as shown, the chat shows the words of the last one that joined."""
+    if live.deletions(evidence) or any(evidence.stood_still_before(call) for call in live.taken):
+        return
+    for at in live.noted:
+        last = next((join.message for join in reversed(live.joins) if join.at <= at), None)
+        labels = {each.label for each in live.shown(evidence, at)}
+        if last is not None and not {f"{last.words}.{number}" for number in range(1, last.parts + 1)} <= labels:
+            yield f"was noted as shown with {last.words}, and the chat had {sorted(labels)}"
+            return
 
 
 def _not_shown(live: LiveMessage, evidence: Evidence) -> Iterator[str]:

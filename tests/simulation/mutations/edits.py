@@ -7,7 +7,6 @@ from unittest.mock import patch
 
 from chalicelib.errors import Ambiguous, MessageGone
 from chalicelib.outbox import states
-from chalicelib.outbox.row import Row
 from chalicelib.outbox.states import EVENTS
 from chalicelib.relay import live
 from chalicelib.relay.live import LiveClaim
@@ -60,18 +59,6 @@ def lost_edit_is_sent_anew() -> Patched:
 
 
 @mutation
-def lost_edit_was_not_made() -> Patched:
-    """An edit whose answer was lost counts as one that was not made."""
-    return patch.object(LiveDelivery, "_note_words", _note_only_what_is_known)
-
-
-@mutation
-def crash_forgotten() -> Patched:
-    """What is noted as shown is believed, although a process died while it changed the chat."""
-    return patch.object(Row, "unnoted", 0)
-
-
-@mutation
 def broken_escalation_rings_again() -> Patched:
     """An escalation that broke off between two parts begins anew."""
     return patch.object(
@@ -83,11 +70,3 @@ def broken_escalation_rings_again() -> Patched:
 def repeats_not_counted() -> Patched:
     """The same words again change nothing."""
     return patch.object(live, "_lines", lambda *given: [])
-
-
-_note_words = LiveDelivery._note_words
-
-
-def _note_only_what_is_known(self: LiveDelivery, number: int, digest: str, *, acts: bool) -> None:
-    if digest:
-        _note_words(self, number, digest, acts=acts)
