@@ -104,6 +104,7 @@ class DelayAuditor:
                 yield from self._own_failures(other)
             for other in members[: members.index(message)]:
                 arrivals = [call.at for calls in other.arrivals.values() for call in calls]
+                arrivals += [] if other.completed_at is None else [other.completed_at]
                 ends = [other.submitted_at, *arrivals, *(parked_at.get(key, 0.0) for key in other.keys)]
                 yield max(other.submitted_at, other.deliver_at or 0.0), max(ends) + RUN_SECONDS
 
@@ -136,6 +137,8 @@ class DelayAuditor:
         """How long AWS took to bring it; and, where it was parked at first, what brought it all the same."""
         for key in message.keys & self._evidence.parked_at.keys():
             yield self._evidence.parked_at[key], FOREVER
+        for parking in message.live.parkings if message.live else ():
+            yield parking.at, FOREVER
         for event in self._evidence.of("record"):
             if event.facts["tag"] == message.tag:
                 yield event.at, event.at + event.facts["lag"]

@@ -36,5 +36,6 @@ class Plan:
     twice_rate: float = 0.0
     record_loss: float = 0.0
     lag_rate: float = 0.0
+    deletion_rate: float = 0.0
     batch: int = 10
     page: int = 100

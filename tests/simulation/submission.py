@@ -9,13 +9,17 @@ from typing import Any, Literal
 
 Door = Literal["http", "sync", "async", "task", "queue", "fifo"]
 Fate = Literal["good", "bad", "foreign"]
-MAX_TEXT_UNITS = 40  # Telegram's limit, here: to cut long texts would take longer than all the rest
-PART_CHARACTERS = 22  # two parts do not fit into one message, so each begins with its label
+MAX_TEXT_UNITS = 64  # Telegram's limit, here: to cut long texts would take longer than all the rest
+WORDS = "w"  # begins the name of words that several messages may have
+PART_CHARACTERS = 46  # no part fits into a message with the one before, so each begins with its label
 
 
 @dataclass(frozen=True)
 class Submission:
     """What comes through a door at a time. Each part of the text begins with a label: its tag and number.
+
+    Where it has a ``collapse_key``, other messages may have the same words: its label has their name instead, and its
+    ``sender_app`` is the tag.
 
     fields: the message's, as JSON values. body: what comes instead of them; at the task door, instead of ``Payload``.
     fate: bad is input that is to be parked or refused; foreign is not Botte's at all.
@@ -41,11 +45,25 @@ class Submission:
         return self.sort if given is None and is_named_by_key else given
 
     @property
+    def key(self) -> str | None:
+        """The name of its live message, in its chat."""
+        given: str | None = self.fields.get("collapse_key")
+        return given
+
+    @property
+    def words(self) -> str:
+        """What names its words: labels begin with it."""
+        return self.tag if self.key is None else str(self.fields["text"]).partition(".")[0]
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What the history tells of it."""
         known = {"tag": self.tag, "door": self.door, "fate": self.fate, "chat": self.fields.get("chat", "default")}
-        parts = str(self.fields.get("text", "")).count(self.tag + ".")
+        parts = str(self.fields.get("text", "")).count(self.words + ".")
         optional = {"group": self.group, "id": self.id, "deliver_at": self.fields.get("deliver_at")}
+        if self.key is not None:
+            optional |= {"key": self.key, "words": self.words}
+            optional |= {name: self.fields.get(name) for name in ("renotify", "ack", "escalate_after")}
         return {**known, "parts": parts, **{name: value for name, value in optional.items() if value is not None}}
 
     @property
@@ -66,14 +84,14 @@ class Submission:
 
     def renamed(self, tag: str, at: float) -> Submission:
         """The same words as a new message."""
-        text = self.fields["text"].replace(self.tag + ".", tag + ".")
-        return replace(self, tag=tag, at=at, fields={**self.fields, "text": text})
+        new = {"sender_app": tag} if self.key else {"text": self.fields["text"].replace(self.tag + ".", tag + ".")}
+        return replace(self, tag=tag, at=at, fields={**self.fields, **new})
 
 
-def text_of(tag: str, parts: int = 1) -> str:
-    """A text that goes out in so many parts."""
-    filler = "" if parts == 1 else " " + "x" * PART_CHARACTERS
-    return "\n\n".join(f"{tag}.{number} word{filler}" for number in range(1, parts + 1))
+def text_of(words: str, parts: int = 1) -> str:
+    """A text that goes out in so many parts; the last one has room for more lines."""
+    filler = " " + "x" * PART_CHARACTERS
+    return "\n\n".join(f"{words}.{number} word{filler if number < parts else ''}" for number in range(1, parts + 1))
 
 
 def notice_of(count: int, reason: str | None, stage: str) -> str:
@@ -83,4 +101,6 @@ def notice_of(count: int, reason: str | None, stage: str) -> str:
 
 
 def _attribute(value: object) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {"BOOL": value}
     return {"N": str(value)} if isinstance(value, int) else {"S": value}

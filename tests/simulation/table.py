@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -144,4 +145,9 @@ class OutboxTable:
         for name, fact in (("DueTs", "due"), ("Attempts", "attempts")):
             if name in item:
                 facts[fact] = float(item[name]["N"])
+        if key.partition == "LIVE":
+            facts["version"] = float(item.get("Version", {"N": 0})["N"])
+            facts |= {"error": item["LastError"]["S"]} if "LastError" in item else {}
+        if "collapse_key" in item.get("Message", {}).get("S", ""):
+            facts["tag"] = json.loads(item["Message"]["S"]).get("sender_app")
         self._world.note(self._process.name, what, key="|".join(key), **facts)

@@ -12,6 +12,7 @@ from zlib import crc32
 from chalicelib.relay import parkings
 from chalicelib.telegram import rendering
 from tests.simulation.callers import Callers
+from tests.simulation.chats import Chats
 from tests.simulation.history import Event, History
 from tests.simulation.internal_errors import InternalErrors
 from tests.simulation.plan import Plan
@@ -44,7 +45,7 @@ class World:
         self.table = SharedTable(self.clock, self._index_lag)
         self.tasks = TaskTable(self._add_record)
         self.functions = Functions(self)
-        self.message_ids = 0
+        self.chats = Chats(self.note)
         self._callers = Callers(self)
         self._shards = [Shard(self) for _ in range(SHARDS)]
         self._queue = Queue(self)
