@@ -78,6 +78,11 @@ def _lost(evidence: Evidence) -> Iterator[str]:
         elif not any(_is_legitimate(evidence, message, reason) for reason in message.parked):
             yield f"{message.tag}: parked for no good reason: {message.parked}"
 
+    for live in evidence.lives.values():
+        for parking in live.parkings:
+            if not _is_legitimate(evidence, live.members[0], parking.facts["error"]):
+                yield f"{live.key} in {live.chat}: parked for no good reason: {parking.facts['error']}"
+
 
 def _is_legitimate(evidence: Evidence, message: Message, reason: str) -> bool:
     """Whether the history bears out why a message was parked."""
@@ -191,7 +196,12 @@ def _untold(evidence: Evidence) -> Iterator[str]:
     notices = [row for row in evidence.history.rows if f"{row['PK']['S']}|{row['SK']['S']}".startswith(NOTICES)]
     told = [int(row["Message"]["S"].partition(NOTICE)[2].partition(" ")[0]) for row in notices]
     least = sum(not evidence.may_be_uncounted(event) for event in evidence.parkings)
-    most = len(evidence.parkings) if not evidence.of("table fails", *DEATHS) else sum(told)
+    # One of a key is counted, and then others took its place before it was parked.
+    replaced = [
+        e for e in evidence.of("row") if e.facts["key"].startswith("LIVE|") and e.facts.get("status") == "PENDING"
+    ]
+    refused = sum(e.facts.get("error", "").startswith(("403", "unknown chat", "may have", "for 3")) for e in replaced)
+    most = len(evidence.parkings) + refused if not evidence.of("table fails", *DEATHS) else sum(told)
     if not least <= sum(told) <= most:
         yield f"{len(evidence.parkings)} messages were parked, and the owner was told of {told}"
     sent = sum(row["Status"]["S"] == "SENT" for row in notices)

@@ -137,8 +137,8 @@ class DelayAuditor:
         """How long AWS took to bring it; and, where it was parked at first, what brought it all the same."""
         for key in message.keys & self._evidence.parked_at.keys():
             yield self._evidence.parked_at[key], FOREVER
-        for parked_at in message.live.parkings if message.live else ():
-            yield parked_at, FOREVER
+        for parking in message.live.parkings if message.live else ():
+            yield parking.at, FOREVER
         for event in self._evidence.of("record"):
             if event.facts["tag"] == message.tag:
                 yield event.at, event.at + event.facts["lag"]

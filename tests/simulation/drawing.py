@@ -21,14 +21,13 @@ def draw(seed: int) -> Plan:
     """The plan of a seed."""
     random = Random(f"plan {seed}")
     (make,) = random.choices((_draw_mixed, draw_crowded, draw_lossy), (63, 25, 12))
-    keys = Random(f"keys {seed}")
+    keys = Random(f"keys 167 {seed}")
     chance = keys.random()
-    if chance < 0.12:
+    plan = make(seed, random)
+    if make is _draw_mixed and chance < 0.15:
         plan = draw_flapping(seed, keys)
-    else:
-        plan = make(seed, random)
-        if make is _draw_mixed and chance < 0.6:
-            plan = give_keys(plan, keys)
+    elif make is _draw_mixed and chance < 0.55:
+        plan = give_keys(plan, keys)
     is_for_ever = any(phase.end == FOREVER for phase in plan.phases)
     return replace(plan, limit=plan.calm + (5 * DAY if is_for_ever else 3 * HOUR))
 

@@ -121,7 +121,7 @@ class Evidence:
 
     def tags_of(self, row: Mapping[str, Any]) -> set[str]:
         """The messages that a row speaks of."""
-        words = " ".join(row[name]["S"][:200] for name in ("Message", "RawBody") if name in row)
+        words = " ".join(row[name]["S"][:400] for name in ("Message", "RawBody") if name in row)
         return set(_TAG.findall(words)) & self.messages.keys()
 
     def table_failed_in(self, who: str) -> bool:

@@ -45,7 +45,7 @@ class LiveMessage:
     joins: list[Join] = field(default_factory=list)
     rests: list[float] = field(default_factory=list)
     noted: list[float] = field(default_factory=list)
-    parkings: list[float] = field(default_factory=list)
+    parkings: list[Event] = field(default_factory=list)
     row: str = ""
     is_parked: bool = False
     _version: float = 0.0
@@ -54,7 +54,7 @@ class LiveMessage:
         """Reads a write to the row. Whether a message joined by it."""
         self.row = event.facts["key"]
         self.is_parked = event.facts.get("status") == "FAILED"
-        self.parkings += [event.at] if self.is_parked else []
+        self.parkings += [event] if self.is_parked else []
         has_joined = bool(event.facts["version"] != self._version)
         if event.facts.get("status") in ("SENT", "PENDING") and not has_joined and "error" not in event.facts:
             self.rests.append(event.at)

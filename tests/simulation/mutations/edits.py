@@ -9,7 +9,6 @@ from chalicelib.errors import Ambiguous, MessageGone
 from chalicelib.outbox import states
 from chalicelib.outbox.states import EVENTS
 from chalicelib.relay import live
-from chalicelib.relay.live import LiveClaim
 from chalicelib.telegram.live import LiveDelivery
 from tests.simulation.mutations.registry import Patched, mutation
 
@@ -56,14 +55,6 @@ def lost_edit_is_sent_anew() -> Patched:
             raise MessageGone(error.reason) from None
 
     return patch.object(LiveDelivery, "_edit", edit_or_send)
-
-
-@mutation
-def broken_escalation_rings_again() -> Patched:
-    """An escalation that broke off between two parts begins anew."""
-    return patch.object(
-        LiveClaim, "_showing", property(lambda self: self.row.showing._replace(shown=self.delivery.shown))
-    )
 
 
 @mutation
