@@ -430,3 +430,15 @@ def test_one_that_goes_without_its_key_goes_on_where_it_broke_off(
     clock.now += 60
     doors.redeliver()
     assert sender.texts == [one, two, two]
+
+
+def test_what_is_to_ring_again_has_waited_since_it_should_have(
+    relay_doors: RelayDoors, clock: Clock, telegram: FakeTelegram, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An alarm of the stage looks at how long messages wait."""
+    post(relay_doors, "🔴 full", ack=True, escalate_after=3600)
+    telegram.set_fault({"kind": "server_error"})
+    clock.now += 3610
+    relay_doors.redeliver()
+    telegram.set_fault({"kind": "none"})
+    assert {record.waited_seconds for record in caplog.records if hasattr(record, "waited_seconds")} == {10}

@@ -8,8 +8,10 @@ import logging
 import os
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice
@@ -178,18 +180,28 @@ class Twin:
         return None
 
     def _statuses(self) -> dict[str, int]:
-        """How many messages are pending and failed in the outbox."""
+        """How many messages are pending and failed in the outbox, but for those that are shown, and may ring again."""
         pages = (
             self._aws.client("dynamodb", counted=False)
             .get_paginator("scan")
             .paginate(
                 TableName=self.resources.outbox_table_name,
-                ProjectionExpression="#s",
+                ProjectionExpression="#s, Version, Shown",
                 ExpressionAttributeNames={"#s": "Status"},
             )
         )
-        rows = Counter(item.get("Status", {}).get("S") for page in pages for item in page["Items"])
+        rows = Counter(
+            item.get("Status", {}).get("S") for page in pages for item in page["Items"] if not _waits_to_ring(item)
+        )
         return {
             "pending": rows["PENDING"] + rows["SENDING"],
             "failed": rows["FAILED"],
         }
+
+
+def _waits_to_ring(item: Mapping[str, Any]) -> bool:
+    """Whether a row of the outbox is that of a live message whose last version is shown, and that is pending."""
+    if "Shown" not in item or item["Status"]["S"] != "PENDING":
+        return False
+    shown: int = json.loads(item["Shown"]["S"])["version"]
+    return shown >= int(item["Version"]["N"])

@@ -144,8 +144,8 @@ class LiveClaim(Claim):
         self, row: Row, lease: Lease, reading: Reading, note: Callable[[Progress], None], buttons: Rows, now: float
     ) -> None:
         message, wanted, showing = reading.message, row.wanted, row.showing
-        rings = showing.escalation_ts(message, wanted)
-        self._is_escalation = bool(showing.shown.parts) and rings is not None and rings <= now
+        self._rings = showing.escalation_ts(message, wanted)
+        self._is_escalation = bool(showing.shown.parts) and self._rings is not None and self._rings <= now
         self._now = now
         self._wanted = wanted
         if self._is_escalation:
@@ -164,6 +164,10 @@ class LiveClaim(Claim):
             buttons=buttons,
         )
         super().__init__(row.key, row, lease, delivery)
+
+    @property
+    def waits_since(self) -> float:
+        return self._rings if self._is_escalation and self._rings else self.row.turn_ts
 
     def noted(self, until: float) -> Change:
         return states.part_shown(Lease(self.lease.id, until), self.delivery.progress, self._showing)

@@ -63,6 +63,11 @@ class Claim:
         """The partition of the message's group, if it belongs to one."""
         return None if self.row.sequence is None else self.key.partition
 
+    @property
+    def waits_since(self) -> float:
+        """Since when it is owed, in epoch seconds."""
+        return self.row.turn_ts
+
     def noted(self, until: float) -> Change:
         """Notes how far the message has come, and keeps the lease until a time (epoch seconds)."""
         return states.progress(Lease(self.lease.id, until), self.delivery.progress)
