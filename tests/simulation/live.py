@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.simulation.history import Event
 
@@ -83,15 +83,22 @@ class LiveMessage:
         return [call for call in self.calls if call.facts["taken"]]
 
     def strays(self, evidence: Evidence) -> list[Event]:
-        """What was sent without the key, as the table could not be reached to tell what it names."""
+        """What was sent without the key, as the table could not be reached to tell what it names.
+
+        What could not be sent whole then is kept without its key, and goes on later.
+        """
+        kept = {id for row in evidence.history.rows if _has_lost_its_key(row) for id in _message_ids(row)}
         return [
             call
             for call in self.taken
-            if call.facts["method"] == "sendMessage"
-            and call.who.startswith(("http", "message"))
-            and evidence.table_failed_in(call.who)
-            and any(call.who in message.handed_to for message in self.members)
-            and not any(join.who == call.who for join in self.joins)
+            if call.facts["message_id"] in kept
+            or (
+                call.facts["method"] == "sendMessage"
+                and call.who.startswith(("http", "message"))
+                and evidence.table_failed_in(call.who)
+                and any(call.who in message.handed_to for message in self.members)
+                and not any(join.who == call.who for join in self.joins)
+            )
         ]
 
     @property
@@ -121,3 +128,12 @@ class LiveMessage:
         """Where somebody deleted a message of it."""
         ids = {call.facts["message_id"] for call in self.taken}
         return [e for e in evidence.of("deleted") if e.facts["chat"] == self.chat and e.facts["message_id"] in ids]
+
+
+def _has_lost_its_key(row: Mapping[str, Any]) -> bool:
+    return {"S": "collapse_key"} in row.get("Mended", {}).get("L", ())
+
+
+def _message_ids(row: Mapping[str, Any]) -> set[int]:
+    ids = row.get("TelegramMessageId", {})
+    return {int(each["N"]) for each in ids.get("L", [ids] if "N" in ids else [])}
