@@ -430,3 +430,15 @@ def test_one_that_goes_without_its_key_goes_on_where_it_broke_off(
     clock.now += 60
     doors.redeliver()
     assert sender.texts == [one, two, two]
+
+
+def test_two_batches_at_once_may_change_one_message(
+    new_relay: NewRelay, tasks: Tasks, parameters: Parameters, telegram: FakeTelegram, clock: Clock
+) -> None:
+    watched = Watched(Telegram(telegram.url, parameters.bot_token))
+    doors = RelayDoors(new_relay(sender=watched), tasks, parameters, clock)
+    watched.meanwhile = lambda: bring(doors, "SQS", 2, keyed("🟢 fine"))
+    bring(doors, "SQS", 1, keyed("🔴 full"))
+    clock.now += 60
+    doors.redeliver()
+    assert shown(telegram) == ["🟢 fine"]
