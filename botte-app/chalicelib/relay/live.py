@@ -130,6 +130,9 @@ def _joining(seen: Row | None, content: Content, message: Message, version: int,
     wanted, turn = seen.wanted.followed_by(message, version), max(content.turn, seen.turn_ts)
     if seen.wanted.version_of(mark) or (content.turn < turn and wanted.times == 1):
         return None
+    if wanted.times > 1:  # what Telegram could not fetch stays a link: as another message it would ring each time
+        links = (name for name in seen.progress.mended if name in ("photo", "document"))
+        content = content._replace(mended=tuple(dict.fromkeys((*content.mended, *links))))
     wanted = wanted.joined_by(mark, version)
     due = turn if wanted.anew == version else max(turn, seen.showing.ts + EDIT_SECONDS)
     return states.take_over(seen, content._replace(turn=turn), wanted, version, due=due)
