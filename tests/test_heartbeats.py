@@ -6,8 +6,9 @@ import pytest
 
 from chalicelib.contract.message import Message
 from chalicelib.doors.queue import read_queue
+from chalicelib.outbox import states
 from chalicelib.outbox.row import Key
-from chalicelib.outbox.table import Outbox
+from chalicelib.outbox.table import NotApplied, Outbox
 from chalicelib.relay import Delivered, Relay
 from chalicelib.relay.heartbeats import list_heartbeats, shown_duration
 from tests.doors import Clock, Table, queue_record, texts
@@ -72,6 +73,17 @@ def test_each_time_it_is_missed_is_told(relay: Relay, clock: Clock, telegram: Fa
     assert (missed["reply_to_message_id"], missed["disable_notification"]) == (back["message_id"], False)
     beat(relay, clock)
     assert texts(telegram.messages) == ["🟢 nightly is back, 1 h late"] * 2
+
+
+@IN_MEMORY
+def test_one_that_comes_while_its_silence_is_told_does_not_rest(outbox: Outbox, clock: Clock) -> None:
+    key, every, until = Key.of_heartbeat("nightly"), 60, clock() + 120
+    outbox.apply(key, states.beat("default", now=clock() - 61, every=every, sender_app=None))
+    outbox.apply(key, states.miss_heartbeat(clock() - 1, now=clock(), until=until))
+    outbox.apply(key, states.beat("default", now=clock(), every=every, sender_app=None))
+    with pytest.raises(NotApplied) as known:
+        outbox.apply(key, states.rest_heartbeat(taken_until=until, now=clock()))
+    assert known.value.row.due_ts == clock() + every
 
 
 def test_a_beat_takes_one_call_of_the_table_and_one_row(

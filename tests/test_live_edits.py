@@ -242,3 +242,12 @@ def test_an_edit_that_changes_nothing_is_done(chat: Chat, telegram: FakeTelegram
     chat.show(text="one")
     telegram.set_fault({"kind": "refuse", "description": "Bad Request: message is not modified", "count": 1})
     assert chat.show(text="two")["message_id"]
+
+
+def test_a_photo_that_telegram_cannot_fetch_stays_a_link_when_the_same_comes_again(
+    chat: Chat, telegram: FakeTelegram
+) -> None:
+    telegram.set_fault({"kind": "bad_url"})
+    first = chat.show(text="disk full", photo=PHOTO)
+    assert chat.show(text="disk full", photo=PHOTO)["message_id"] == first["message_id"]
+    assert chat.texts == [f"disk full\n\n{PHOTO}\n{chat.repeated}"]

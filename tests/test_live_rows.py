@@ -442,3 +442,50 @@ def test_what_is_to_ring_again_has_waited_since_it_should_have(
     relay_doors.redeliver()
     telegram.set_fault({"kind": "none"})
     assert {record.waited_seconds for record in caplog.records if hasattr(record, "waited_seconds")} == {10}
+
+
+def test_two_batches_at_once_may_change_one_message(
+    new_relay: NewRelay, tasks: Tasks, parameters: Parameters, telegram: FakeTelegram, clock: Clock
+) -> None:
+    watched = Watched(Telegram(telegram.url, parameters.bot_token))
+    doors = RelayDoors(new_relay(sender=watched), tasks, parameters, clock)
+    watched.meanwhile = lambda: bring(doors, "SQS", 2, keyed("🟢 fine"))
+    bring(doors, "SQS", 1, keyed("🔴 full"))
+    clock.now += 60
+    doors.redeliver()
+    assert shown(telegram) == ["🟢 fine"]
+
+
+def test_one_whose_escalation_broke_off_is_sent_again_no_more_often_than_any_other(
+    relay_doors: RelayDoors, telegram: FakeTelegram, clock: Clock
+) -> None:
+    post(relay_doors, "🔴 full", **ACK)
+    telegram.set_fault({"kind": "server_error", "method": "editMessageReplyMarkup"})
+    clock.now += 301
+    for _ in range(4):
+        relay_doors.redeliver()
+        clock.now += 60
+    assert shown(telegram) == ["🔴 full", "🔴 full\n🔔 not acknowledged, 1 of 3"]
+
+
+@pytest.mark.parametrize("action", [ACKNOWLEDGE, SNOOZE])
+def test_an_update_that_comes_again_does_nothing_to_what_happened_since(
+    relay_doors: RelayDoors, telegram: FakeTelegram, relay: Relay, clock: Clock, action: str
+) -> None:
+    post(relay_doors, "🔴 full", ack=True)
+    press(relay, telegram, clock, action, 5)
+    post(relay_doors, "🟢 fine")
+    post(relay_doors, "🔴 full", ack=True)
+    press(relay, telegram, clock, action, 5)
+    assert shown(telegram) == ["🔴 full"]
+
+
+def test_an_update_with_a_lower_number_is_another_one(
+    relay_doors: RelayDoors, telegram: FakeTelegram, relay: Relay, clock: Clock
+) -> None:
+    """After a week without updates Telegram begins anew, with any number."""
+    post(relay_doors, "🔴 full", ack=True)
+    press(relay, telegram, clock, SNOOZE, 500)
+    clock.now += 8 * 86_400 + 1800
+    press(relay, telegram, clock, SNOOZE, 3)
+    assert shown(telegram) == [f"🔴 full\n💤 Anna, until {minute(clock() + 3600)}"]

@@ -117,7 +117,7 @@ SOURCES: Mapping[str, tuple[Check, ...]] = {
     "no wait": (Check("NotBefore", "is absent"),),
     "shorter wait": (Check("NotBefore", "<=", ":until"),),
     "due": (Check("DueTs", "<=", ":now"),),
-    "not taken since": (Check("DueTs", "<=", ":taken_until"),),
+    "not taken since": (Check("DueTs", "=", ":taken_until"),),
     "none parked since": (Check("Parked", "<=", ":parked"),),
     "not back since": (Check("MissedTs", "=", ":missed"),),
     "no topic": (Check("ThreadId", "is absent"),),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import NamedTuple
 
 from ..contract.message import InvalidMessage, Message
 from ..contract.task import InvalidTask
@@ -27,6 +28,16 @@ MAX_BATCH_SECONDS = 30.0  # the same for all chats: a function's minute has to b
 _log = logging.getLogger("botte.relay")
 
 
+class _Batch(NamedTuple):
+    """What a batch has done so far.
+
+    spent: how many seconds of it each chat has had. joined: the live messages that it has changed, and not shown.
+    """
+
+    spent: dict[str, float]
+    joined: dict[Key, Joined]
+
+
 class Intake:
     """Takes entries into ``outbox``, and sends at once what can be sent.
 
@@ -45,7 +56,6 @@ class Intake:
         clock: Callable[[], float],
     ) -> None:
         self._attempts = attempts
-        self._joined: dict[Key, Joined] = {}  # live messages that this batch has changed, and not shown
         self._groups = groups
         self._notes = notes
         self._chats = chats
@@ -59,7 +69,7 @@ class Intake:
         deadline: epoch seconds. Raises TableUnavailable if the outbox could not take one: then the queue has to bring
         the batch again. Those of other groups were taken all the same, unless too many could not be.
         """
-        spent: dict[str, float] = {}
+        batch = _Batch({}, {})
         stuck: set[str] = set()
         failures: list[TableUnavailable] = []
         try:
@@ -67,7 +77,7 @@ class Intake:
                 if entry.group in stuck:
                     continue
                 try:
-                    self._take_or_park(entry, deadline, spent)
+                    self._take_or_park(entry, deadline, batch)
                     entry.forget()
                 except TableUnavailable as error:
                     failures.append(error)
@@ -75,14 +85,14 @@ class Intake:
                         break
                     stuck.update([] if entry.group is None else [entry.group])
         finally:
-            self._show(deadline)
+            self._show(batch, deadline)
             self._notes.catch_up(deadline)
         if failures:
             raise failures[0]
 
-    def _take_or_park(self, entry: Entry, deadline: float, spent: dict[str, float]) -> None:
+    def _take_or_park(self, entry: Entry, deadline: float, batch: _Batch) -> None:
         try:
-            self._take(entry, deadline, spent)
+            self._take(entry, deadline, batch)
         except (InvalidMessage, InvalidTask) as error:
             self._park_raw(entry, str(error))
         except Exception as error:
@@ -92,9 +102,9 @@ class Intake:
             _log.error("internal error while a message was taken", exc_info=True, extra={"id": entry.record.sort})
             self._park_raw(entry, "internal error")
 
-    def _take(self, entry: Entry, deadline: float, spent: dict[str, float]) -> None:
-        """spent: how many seconds of the batch each chat has had. The messages of a slow one do not wait in line."""
-        now = self._clock()
+    def _take(self, entry: Entry, deadline: float, batch: _Batch) -> None:
+        """The messages of a slow chat do not wait in line."""
+        now, spent = self._clock(), batch.spent
         message, mended = entry.read(now)
         content, key = Content.of(message, now, entry.sequence, mended=mended), entry.key(message.id)
         try:
@@ -126,19 +136,19 @@ class Intake:
         if outcome is None:
             self._attempts.put_back(claim)
         elif isinstance(outcome, Joined) and not is_slow:
-            self._joined[outcome.row.key] = outcome
+            batch.joined[outcome.row.key] = outcome
             if (outcome.row.due_ts or 0.0) <= self._clock():
-                self._show(deadline, outcome.row.key)
+                self._show(batch, deadline, outcome.row.key)
         spent[message.chat] = spent.get(message.chat, 0.0) + self._clock() - began
 
-    def _show(self, deadline: float, *keys: Key) -> None:
+    def _show(self, batch: _Batch, deadline: float, *keys: Key) -> None:
         """Shows the live messages that are due; at the end of a batch also those whose last edit is too young."""
         ends = self._clock() + (0.0 if keys else MAX_CHAT_SECONDS)
-        for key in keys or tuple(self._joined):
-            joined, patience = self._joined[key], max(0.0, ends - self._clock())
+        for key in keys or tuple(batch.joined):
+            joined, patience = batch.joined[key], max(0.0, ends - self._clock())
             outcome = self._attempts.show(joined, key.sort, deadline, patience=patience)
             if not keys or not isinstance(outcome, Accepted):  # at the end, another process may be done with it
-                del self._joined[key]
+                del batch.joined[key]
 
     def _check_chat(self, message: Message) -> None:
         """Raises Refused for a chat that is not configured. When nobody can tell, it is looked up at the send."""
