@@ -442,3 +442,38 @@ def test_two_batches_at_once_may_change_one_message(
     clock.now += 60
     doors.redeliver()
     assert shown(telegram) == ["🟢 fine"]
+
+
+def test_one_whose_escalation_broke_off_is_sent_again_no_more_often_than_any_other(
+    relay_doors: RelayDoors, telegram: FakeTelegram, clock: Clock
+) -> None:
+    post(relay_doors, "🔴 full", **ACK)
+    telegram.set_fault({"kind": "server_error", "method": "editMessageReplyMarkup"})
+    clock.now += 301
+    for _ in range(4):
+        relay_doors.redeliver()
+        clock.now += 60
+    assert shown(telegram) == ["🔴 full", "🔴 full\n🔔 not acknowledged, 1 of 3"]
+
+
+@pytest.mark.parametrize("action", [ACKNOWLEDGE, SNOOZE])
+def test_an_update_that_comes_again_does_nothing_to_what_happened_since(
+    relay_doors: RelayDoors, telegram: FakeTelegram, relay: Relay, clock: Clock, action: str
+) -> None:
+    post(relay_doors, "🔴 full", ack=True)
+    press(relay, telegram, clock, action, 5)
+    post(relay_doors, "🟢 fine")
+    post(relay_doors, "🔴 full", ack=True)
+    press(relay, telegram, clock, action, 5)
+    assert shown(telegram) == ["🔴 full"]
+
+
+def test_an_update_with_a_lower_number_is_another_one(
+    relay_doors: RelayDoors, telegram: FakeTelegram, relay: Relay, clock: Clock
+) -> None:
+    """After a week without updates Telegram begins anew, with any number."""
+    post(relay_doors, "🔴 full", ack=True)
+    press(relay, telegram, clock, SNOOZE, 500)
+    clock.now += 8 * 86_400 + 1800
+    press(relay, telegram, clock, SNOOZE, 3)
+    assert shown(telegram) == [f"🔴 full\n💤 Anna, until {minute(clock() + 3600)}"]

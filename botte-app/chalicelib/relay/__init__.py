@@ -102,9 +102,9 @@ class Relay:
 
         return Heartbeats(self._attempts, self._notes, self._outbox, clock=self._clock)
 
-    def _acknowledge(self, digest: str, *, who: str, deadline: float, **_: object) -> tuple[str, Show] | None:
+    def _acknowledge(self, digest: str, *, update_id: int, who: str, deadline: float) -> tuple[str, Show] | None:
         """Notes who acknowledged a live message: the words for him, and what shows it. Raises TableUnavailable."""
-        joined = self._attempts.live.acknowledge(digest, who)
+        joined = self._attempts.live.acknowledge(digest, who, update_id)
         if joined is None or joined.row.wanted.acknowledged is None:
             return None
         by = joined.row.wanted.acknowledged.who

@@ -57,26 +57,16 @@ class Live:
         buttons = self._buttons(row) if reading.message.ack else ()
         return LiveClaim(row, lease, reading, note, buttons, self._clock())
 
-    def acknowledge(self, digest: str, who: str) -> Joined | None:
+    def acknowledge(self, digest: str, who: str, update_id: int) -> Joined | None:
         """Has a live message show who acknowledged it, the first of all. None if there is none to acknowledge.
 
-        Raises TableUnavailable.
+        update_id: of the press; one that is told again does nothing more. Raises TableUnavailable.
         """
-        signed = Signed(who, self._clock())
-        return self._press(digest, lambda wanted: wanted._replace(acknowledged=wanted.acknowledged or signed))
+        return self._press(digest, update_id, acknowledged=Signed(who, self._clock()))
 
     def snooze(self, digest: str, who: str, update_id: int) -> Joined | None:
-        """Has a live message make no sound for an hour, unless it was acknowledged. Else as ``acknowledge``.
-
-        update_id: of the press; one that is told again does not make it longer.
-        """
-        signed = Signed(who, self._clock() + SNOOZE_SECONDS)
-
-        def press(wanted: Wanted) -> Wanted:
-            is_over = wanted.acknowledged or wanted.update >= update_id
-            return wanted if is_over else wanted._replace(snoozed=signed, update=update_id)
-
-        return self._press(digest, press)
+        """Has a live message make no sound for an hour, unless it was acknowledged. Else as ``acknowledge``."""
+        return self._press(digest, update_id, snoozed=Signed(who, self._clock() + SNOOZE_SECONDS))
 
     def _buttons(self, row: Row) -> Rows:
         """The buttons of one that nobody has acknowledged; none while there is no webhook to hear of a press."""
@@ -88,16 +78,17 @@ class Live:
         actions = {"Acknowledge": ACKNOWLEDGE, "Snooze 1 h": SNOOZE}
         return [[Button(text, sign(secret, action, row.key.sort)) for text, action in actions.items()]]
 
-    def _press(self, digest: str, press: Callable[[Wanted], Wanted]) -> Joined | None:
+    def _press(self, digest: str, update_id: int, **signed: Signed) -> Joined | None:
         key, due = Key.of_digest(digest), self._clock()
         row = self._outbox.get(key)
         if row is None or row.status is None or not row.wanted.incident:
             return None
 
         def change(seen: Row | None, version: int) -> Change | None:
-            if seen is None or seen.status is None or press(seen.wanted) == seen.wanted:
+            if seen is None or seen.status is None or seen.wanted.acknowledged or seen.wanted.update == update_id:
                 return None
-            return states.press(seen, press(seen.wanted), version, due=due)
+            wanted = seen.wanted._replace(update=update_id, **signed)  # type: ignore[arg-type]
+            return states.press(seen, wanted, version, due=due)
 
         return self._change(key, change, row)
 
@@ -150,6 +141,7 @@ class LiveClaim(Claim):
         rings = showing.escalation_ts(message, wanted)
         self._is_escalation = bool(showing.shown.parts) and rings is not None and rings <= now
         self._wanted = wanted
+        self._began = now
         if self._is_escalation:
             message = replace(message, disable_notification=None)
         elif wanted.snoozed and now < wanted.snoozed.ts:
@@ -196,7 +188,11 @@ class LiveClaim(Claim):
 
     @property
     def _showing(self) -> Showing:
-        return self.row.showing._replace(shown=self.delivery.shown)
+        """What is shown so far; what was sent anew in part has rung, and does so no more when it goes on."""
+        before, shown = self.row.showing, self.delivery.shown
+        if shown.anew == before.shown.anew:
+            return before._replace(shown=shown)
+        return before._replace(shown=shown, rung_ts=self._began, escalations=before.escalations + self._is_escalation)
 
 
 def _lines(wanted: Wanted, last_ts: float, escalations: int, now: float) -> list[str]:
