@@ -137,10 +137,11 @@ class Commands:
 
     def _unmute(self, sender_app: str) -> str:
         shown = one_line(sender_app, _MAX_NAME)
-        if sender_app and sender_app not in dict(self._muted()):
+        muted = [name for name, _ in self._muted() if one_line(name, _MAX_NAME) == shown]  # as it was told, if need be
+        if sender_app and not muted:
             return f"{shown} is not muted"
         try:
-            self._parameters.unmute(sender_app or None)
+            self._parameters.unmute((sender_app if sender_app in muted else muted[0]) if muted else None)
         except ParametersUnavailable as error:
             return f"It cannot be done: {error.reason}"
         return f"{shown or 'Whoever was muted'} makes sounds again, in five minutes at the latest"
