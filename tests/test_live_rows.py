@@ -477,3 +477,19 @@ def test_an_update_with_a_lower_number_is_another_one(
     clock.now += 8 * 86_400 + 1800
     press(relay, telegram, clock, SNOOZE, 3)
     assert shown(telegram) == [f"🔴 full\n💤 Anna, until {minute(clock() + 3600)}"]
+
+
+@pytest.mark.parametrize("fault", ["down", "rate_limit"])
+def test_one_that_is_to_be_sent_again_waits_only_since_then(
+    relay_doors: RelayDoors, telegram: FakeTelegram, clock: Clock, caplog: pytest.LogCaptureFixture, fault: str
+) -> None:
+    """An alarm looks at how long messages wait."""
+    post(relay_doors, "🔴 full", ack=True, escalate_after=7200)
+    telegram.set_fault({"kind": fault, "retry_after": 90})
+    clock.now += 7201
+    for _ in range(2):
+        relay_doors.redeliver()
+        clock.now += 60
+    waited = [vars(record)["waited_seconds"] for record in caplog.records if record.getMessage() == "pending"]
+    assert waited
+    assert max(waited) <= 120

@@ -63,6 +63,11 @@ class Claim:
         """The partition of the message's group, if it belongs to one."""
         return None if self.row.sequence is None else self.key.partition
 
+    @property
+    def turn_ts(self) -> float:
+        """Since when it is owed, in epoch seconds."""
+        return self.row.turn_ts
+
     def noted(self, until: float) -> Change:
         """Notes how far the message has come, and keeps the lease until a time (epoch seconds)."""
         return states.progress(Lease(self.lease.id, until), self.delivery.progress)
@@ -78,7 +83,7 @@ class Claim:
     def put_back(self, due: float | None, *, is_failure: bool, failing_since: float | None) -> Sequence[Change]:
         """Puts it back, as ``states.later`` does. Else as ``sent``."""
         trouble = self._trouble(is_failure, failing_since)
-        back = None if self.group is not None else due or self.row.turn_ts
+        back = None if self.group is not None else due or self.turn_ts
         return [states.later(self.lease, self.delivery.progress, chat=self.message.chat, due=back, **trouble)]
 
     def _trouble(self, is_failure: bool, failing_since: float | None) -> dict[str, Any]:
