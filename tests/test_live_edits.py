@@ -251,3 +251,10 @@ def test_a_photo_that_telegram_cannot_fetch_stays_a_link_when_the_same_comes_aga
     first = chat.show(text="disk full", photo=PHOTO)
     assert chat.show(text="disk full", photo=PHOTO)["message_id"] == first["message_id"]
     assert chat.texts == [f"disk full\n\n{PHOTO}\n{chat.repeated}"]
+
+
+def test_a_part_that_an_edit_adds_has_no_sound(chat: Chat) -> None:
+    chat.show(text="a" * 4096)
+    chat.show(text="a" * 4096)
+    assert chat.texts == ["a" * 4096, chat.repeated]
+    assert [message["disable_notification"] for message in chat.messages] == [False, True]

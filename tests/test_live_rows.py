@@ -432,18 +432,6 @@ def test_one_that_goes_without_its_key_goes_on_where_it_broke_off(
     assert sender.texts == [one, two, two]
 
 
-def test_what_is_to_ring_again_has_waited_since_it_should_have(
-    relay_doors: RelayDoors, clock: Clock, telegram: FakeTelegram, caplog: pytest.LogCaptureFixture
-) -> None:
-    """An alarm of the stage looks at how long messages wait."""
-    post(relay_doors, "🔴 full", ack=True, escalate_after=3600)
-    telegram.set_fault({"kind": "server_error"})
-    clock.now += 3610
-    relay_doors.redeliver()
-    telegram.set_fault({"kind": "none"})
-    assert {record.waited_seconds for record in caplog.records if hasattr(record, "waited_seconds")} == {10}
-
-
 def test_two_batches_at_once_may_change_one_message(
     new_relay: NewRelay, tasks: Tasks, parameters: Parameters, telegram: FakeTelegram, clock: Clock
 ) -> None:
@@ -489,3 +477,19 @@ def test_an_update_with_a_lower_number_is_another_one(
     clock.now += 8 * 86_400 + 1800
     press(relay, telegram, clock, SNOOZE, 3)
     assert shown(telegram) == [f"🔴 full\n💤 Anna, until {minute(clock() + 3600)}"]
+
+
+@pytest.mark.parametrize("fault", ["down", "rate_limit"])
+def test_one_that_is_to_be_sent_again_waits_only_since_then(
+    relay_doors: RelayDoors, telegram: FakeTelegram, clock: Clock, caplog: pytest.LogCaptureFixture, fault: str
+) -> None:
+    """An alarm looks at how long messages wait."""
+    post(relay_doors, "🔴 full", ack=True, escalate_after=7200)
+    telegram.set_fault({"kind": fault, "retry_after": 90})
+    clock.now += 7201
+    for _ in range(2):
+        relay_doors.redeliver()
+        clock.now += 60
+    waited = [vars(record)["waited_seconds"] for record in caplog.records if record.getMessage() == "pending"]
+    assert waited
+    assert max(waited) <= 120

@@ -203,7 +203,7 @@ class Attempts:
         failing_since = row.failing_since_ts or (None if due is None else now)
         self._notes.make(claim.key, *claim.put_back(due, is_failure=is_failure, failing_since=failing_since))
         if error is not None:
-            log_outcome("pending", claim.key, claim.message, error.reason, waited_seconds=int(now - claim.waits_since))
+            log_outcome("pending", claim.key, claim.message, error.reason, waited_seconds=int(now - claim.turn_ts))
 
     def _park(self, key: Key, message: Message | None, reason: str, *changes: Change) -> None:
         if not key.is_notice:

@@ -138,10 +138,11 @@ class LiveClaim(Claim):
         self, row: Row, lease: Lease, reading: Reading, note: Callable[[Progress], None], buttons: Rows, now: float
     ) -> None:
         message, wanted, showing = reading.message, row.wanted, row.showing
-        self._rings = showing.escalation_ts(message, wanted)
-        self._is_escalation = bool(showing.shown.parts) and self._rings is not None and self._rings <= now
+        rings = showing.escalation_ts(message, wanted)
+        self._is_escalation = bool(showing.shown.parts) and rings is not None and rings <= now
         self._wanted = wanted
         self._began = now
+        self._rings = rings or 0.0
         if self._is_escalation:
             message = replace(message, disable_notification=None)
         elif wanted.snoozed and now < wanted.snoozed.ts:
@@ -160,8 +161,9 @@ class LiveClaim(Claim):
         super().__init__(row.key, row, lease, delivery)
 
     @property
-    def waits_since(self) -> float:
-        return self._rings if self._is_escalation and self._rings else self.row.turn_ts
+    def turn_ts(self) -> float:
+        """What is owed may be younger than the last message: what a button did, or to be sent again."""
+        return max(self.row.turn_ts, self.row.version / 1000, self._rings if self._is_escalation else 0.0)
 
     def noted(self, until: float) -> Change:
         return states.part_shown(Lease(self.lease.id, until), self.delivery.progress, self._showing)
@@ -187,7 +189,7 @@ class LiveClaim(Claim):
 
     def put_back(self, due: float | None, *, is_failure: bool, failing_since: float | None) -> Sequence[Change]:
         trouble = self._trouble(is_failure, failing_since)
-        back = due or self.row.turn_ts
+        back = due or self.turn_ts
         return [states.not_shown(self.lease, self.delivery.progress, self._showing, due=back, **trouble)]
 
     @property

@@ -64,7 +64,7 @@ class Claim:
         return None if self.row.sequence is None else self.key.partition
 
     @property
-    def waits_since(self) -> float:
+    def turn_ts(self) -> float:
         """Since when it is owed, in epoch seconds."""
         return self.row.turn_ts
 
@@ -83,7 +83,7 @@ class Claim:
     def put_back(self, due: float | None, *, is_failure: bool, failing_since: float | None) -> Sequence[Change]:
         """Puts it back, as ``states.later`` does. Else as ``sent``."""
         trouble = self._trouble(is_failure, failing_since)
-        back = None if self.group is not None else due or self.row.turn_ts
+        back = None if self.group is not None else due or self.turn_ts
         return [states.later(self.lease, self.delivery.progress, chat=self.message.chat, due=back, **trouble)]
 
     def _trouble(self, is_failure: bool, failing_since: float | None) -> dict[str, Any]:

@@ -84,9 +84,8 @@ class Redelivery:
         for lane in lanes:
             self._blame.settle(lane)
             if lane.next is not None:
-                # A live message was shown long ago, where it is to be sent again.
-                since = lane.next.due_ts if lane.next.key.is_live else lane.next.turn_ts or lane.next.due_ts
-                waited = int(self._clock() - (since or 0.0))
+                turn_ts = None if lane.next.key.is_live else lane.next.turn_ts  # it may be due long after its message
+                waited = int(self._clock() - (turn_ts or lane.next.due_ts or 0.0))
                 log_outcome("pending", lane.next.key, None, f"the chat {lane.chat} waits", waited_seconds=waited)
         self._notes.catch_up(deadline)
         self._strays.look()

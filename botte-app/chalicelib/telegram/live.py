@@ -117,6 +117,8 @@ class LiveDelivery(Delivery):
         if number == len(parts) or is_renewed:
             if is_renewed and parts and not self._replaces:
                 fields["reply_parameters"] = {"message_id": parts[0].message_id, "allow_sending_without_reply": True}
+            if number:  # it may be one that an edit adds; and the first has the sound of all
+                fields["disable_notification"] = True
             answer = sender.call(part.method, fields, part.file)
             sent, before = ShownPart(read_message_id(answer), shape, digest, acts), self.shown
             if is_renewed and self._replaces:
