@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import time
-from collections import Counter
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 
 from chalice_cli import note_of, noted_addresses
+from chalicelib.outbox.row import Row
 from tools.dev.aws import WEBHOOK_SECRET, EmbeddedAws, Resources
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 from tools.dev.functions import Functions
@@ -184,12 +184,12 @@ class Twin:
             .get_paginator("scan")
             .paginate(
                 TableName=self.resources.outbox_table_name,
-                ProjectionExpression="#s",
+                ProjectionExpression="PK, SK, #s, Version, Shown",
                 ExpressionAttributeNames={"#s": "Status"},
             )
         )
-        rows = Counter(item.get("Status", {}).get("S") for page in pages for item in page["Items"])
+        rows = [Row(item) for page in pages for item in page["Items"]]
         return {
-            "pending": rows["PENDING"] + rows["SENDING"],
-            "failed": rows["FAILED"],
+            "pending": sum(row.owes and not row.is_shown for row in rows),
+            "failed": sum(row.status == "FAILED" for row in rows),
         }
