@@ -53,7 +53,7 @@ def test_one_that_does_not_come_is_told_once_and_its_return_where_it_stands(
     for _ in range(3):
         redeliver(relay, clock, later=26 * HOUR + 60)
     (missed,) = telegram.messages
-    assert missed["text"].startswith("🔴 nightly is silent for 1 d 2 h\nThe last heartbeat came on ")
+    assert missed["text"].startswith("🔴 nightly has been silent for 1 d 2 h\nThe last heartbeat came on ")
     assert missed["text"].endswith("; one is due every 1 d 2 h")
     beat(relay, clock)
     (back,) = telegram.messages
@@ -69,7 +69,7 @@ def test_each_time_it_is_missed_is_told(relay: Relay, clock: Clock, telegram: Fa
         redeliver(relay, clock, later=27 * HOUR)
     back, missed = telegram.messages
     assert back["text"] == "🟢 nightly is back, 1 h late"
-    assert missed["text"].split("\n")[0] == "🔴 nightly is silent for 1 d 3 h"
+    assert missed["text"].split("\n")[0] == "🔴 nightly has been silent for 1 d 3 h"
     assert (missed["reply_to_message_id"], missed["disable_notification"]) == (back["message_id"], False)
     beat(relay, clock)
     assert texts(telegram.messages) == ["🟢 nightly is back, 1 h late"] * 2

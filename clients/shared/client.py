@@ -127,7 +127,7 @@ class Client(ABC):
         """Sends a message; the names that Telegram knows mean what they mean in its Bot API.
 
         text: at most 256 KiB; may be left out with a ``photo`` or a ``document``.
-        sender_app: who sends, for Botte's logs; cut to 64 characters.
+        sender_app: who sends: for Botte's logs, mutes and topics; cut to 64 characters.
         id: idempotency key, 1 to 255 visible ASCII characters: the same id is delivered once. Made if not given.
         chat: the name of one of Botte's chats.
         parse_mode: markup that Telegram refuses is delivered as plain text.

@@ -129,9 +129,13 @@ def test_every_line_that_it_prints_can_be_pasted_what_is_typed_is_answered_and_s
     texts = [message["text"] for message in wait_for_messages(url, 5)]
     assert texts.count("Hello World") == 4
     assert any("no stock" in text for text in texts)
-    assert set(requests.get(f"{url}/inbox/status", timeout=30).json()) == {"sent", "pending", "failed"}
+    alarm = {"text": "Disk full", "collapse_key": "disk-db1", "ack": True, "escalate_after": 600}
+    door, authorization = twin.url("HTTP door:\n  curl -X POST"), {"Authorization": "local-token"}
+    requests.post(f"{door}/message", json=alarm, headers=authorization, timeout=30).raise_for_status()
+    counts = requests.get(f"{url}/inbox/status", timeout=30).json()
+    assert counts == {"sent": 6, "pending": 0, "failed": 0}  # what waits to be acknowledged is in the chat
     requests.post(f"{url}/inbox/updates", json={"text": "/echo typed"}, timeout=30).raise_for_status()
-    assert [message["text"] for message in wait_for_messages(url, 6)][5:] == ["typed"]
+    assert [message["text"] for message in wait_for_messages(url, 7)][6:] == ["typed"]
     status, out, err = twin.end(signal.SIGTERM)
     assert status == 0
     assert out.splitlines()[-1] == "Botte has stopped"

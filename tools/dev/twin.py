@@ -7,11 +7,8 @@ import json
 import logging
 import os
 import time
-from collections import Counter
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice
@@ -19,6 +16,7 @@ from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 
 from chalice_cli import note_of, noted_addresses
+from chalicelib.outbox.row import Row
 from tools.dev.aws import WEBHOOK_SECRET, EmbeddedAws, Resources
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram
 from tools.dev.functions import Functions
@@ -186,22 +184,12 @@ class Twin:
             .get_paginator("scan")
             .paginate(
                 TableName=self.resources.outbox_table_name,
-                ProjectionExpression="#s, Version, Shown",
+                ProjectionExpression="PK, SK, #s, Version, Shown",
                 ExpressionAttributeNames={"#s": "Status"},
             )
         )
-        rows = Counter(
-            item.get("Status", {}).get("S") for page in pages for item in page["Items"] if not _waits_to_ring(item)
-        )
+        rows = [Row(item) for page in pages for item in page["Items"]]
         return {
-            "pending": rows["PENDING"] + rows["SENDING"],
-            "failed": rows["FAILED"],
+            "pending": sum(row.owes and not row.is_shown for row in rows),
+            "failed": sum(row.status == "FAILED" for row in rows),
         }
-
-
-def _waits_to_ring(item: Mapping[str, Any]) -> bool:
-    """Whether a row of the outbox is that of a live message whose last version is shown, and that is pending."""
-    if "Shown" not in item or item["Status"]["S"] != "PENDING":
-        return False
-    shown: int = json.loads(item["Shown"]["S"])["version"]
-    return shown >= int(item["Version"]["N"])

@@ -66,7 +66,7 @@ class Message:
     The names that pass through to Telegram are the Bot API's own (https://core.telegram.org/bots/api#sendmessage).
 
     text: at most 256 KiB of UTF-8 after cleaning; may be left out with a ``photo`` or a ``document``.
-    sender_app: who sends, for the logs; cut to 64 characters, and never refused.
+    sender_app: who sends: for the logs, mutes and topics; cut to 64 characters, and never refused.
     id: idempotency key, 1 to 255 visible ASCII characters: the same id is delivered once.
     chat: the name of a configured chat, never a raw chat id.
     parse_mode: ``HTML`` or ``MarkdownV2``, in any case.

@@ -133,7 +133,7 @@ class Commands:
         except ParametersUnavailable as error:
             return f"It cannot be done: {error.reason}"
         shown = one_line(sender_app, _MAX_NAME)
-        return f"{shown} makes no sound until {_date(until)}, in five minutes at the latest; /unmute {shown} ends that"
+        return f"{shown} makes no sound until {_date(until)}; it begins within five minutes. /unmute {shown} ends it"
 
     def _unmute(self, sender_app: str) -> str:
         shown = one_line(sender_app, _MAX_NAME)

@@ -69,7 +69,7 @@ _BUTTON = object_of(
     additionalProperties=False,
 )
 _SENDER_APP: Json = {
-    "description": f"Who sends, for the logs; cut to {MAX_SENDER_APP_CHARACTERS} characters, and never refused.",
+    "description": f"Who sends, for logs, mutes, topics; cut to {MAX_SENDER_APP_CHARACTERS} characters, never refused.",
     "examples": ["backup"],
 }
 # In JSON each may be null, too, and a sender_app anything.

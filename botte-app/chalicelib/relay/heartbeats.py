@@ -83,7 +83,7 @@ class Heartbeats:
             return None  # it came meanwhile, or another run has it
         silence, every = shown_duration(now - row.last_ts), shown_duration(row.every)
         text = (
-            f"🔴 {row.key.sort} is silent for {silence}\n"
+            f"🔴 {row.key.sort} has been silent for {silence}\n"
             f"The last heartbeat came {_clock(row.last_ts)}; one is due every {every}"
         )
         message = _message(row, text, f"missed-{row.missed_ts or now:.0f}")

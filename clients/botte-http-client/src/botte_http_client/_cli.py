@@ -169,11 +169,11 @@ Examples:
   botte send --photo https://example.com/chart.png "Today"
   botte send --deliver-at "$(date -d 9:00 +%s)" --id standup-42 "Standup"
   botte send --key disk-db1 --ack --escalate-after 10m "Disk is full"
-  botte send --key disk-db1 "Disk has room again"
+  botte send --key disk-db1 --silent "Disk has room again"
 """,
 )
 @click.argument("text", required=False)
-@click.option("--sender-app", metavar="NAME", help="Who sends; for Botte's logs.")
+@click.option("--sender-app", metavar="NAME", help="Who sends: for logs, mutes and topics.")
 @click.option("--id", metavar="KEY", help="Idempotency key: the same one is delivered once.")
 @click.option("--chat", metavar="NAME", help="One of Botte's chats.")
 @click.option("--parse-mode", type=click.Choice(PARSE_MODES), help="The markup of the text.")
@@ -234,7 +234,7 @@ Examples:
 @click.argument("name")
 @click.option("--every", metavar="TIME", required=True, help="Until the next one comes, such as 90m, 26h, 2d.")
 @click.option("--chat", metavar="NAME", help="The one of Botte's chats that is told.")
-@click.option("--sender-app", metavar="NAME", help="Who sends; for Botte's logs.")
+@click.option("--sender-app", metavar="NAME", help="Who sends: for logs, mutes and topics.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def heartbeat(url: str | None, /, name: str, as_json: bool, **fields: Any) -> None:
@@ -301,7 +301,7 @@ In a crontab, after botte configure:
 @click.option(
     "--lines", default=20, show_default=True, type=click.IntRange(0), help="How many of its last lines to send."
 )
-@click.option("--sender-app", metavar="NAME", help="Who sends; for Botte's logs.")
+@click.option("--sender-app", metavar="NAME", help="Who sends: for logs, mutes and topics.")
 @click.option("--chat", metavar="NAME", help="One of Botte's chats.")
 @click.option("--silent", is_flag=True, help="No sound.")
 @click.option("--message-thread-id", metavar="N", type=int, help="Topic of a forum.")
