@@ -221,5 +221,5 @@ def test_a_mute_is_kept_and_messages_of_the_sender_make_no_sound(
 @pytest.mark.parametrize("sender_app", ["two   spaces", "long " * 12])
 def test_who_was_muted_is_unmuted_by_the_name_that_was_shown(outbox: Outbox, store: Store, sender_app: str) -> None:
     said = ask(outbox, store, f"/mute {sender_app} 2h")
-    ask(outbox, store, said[said.index("/unmute") :].removesuffix(" ends that"))
+    ask(outbox, store, said[said.index("/unmute") :].removesuffix(" ends it"))
     assert store.mutes == {}

@@ -493,3 +493,14 @@ def test_one_that_is_to_be_sent_again_waits_only_since_then(
     waited = [vars(record)["waited_seconds"] for record in caplog.records if record.getMessage() == "pending"]
     assert waited
     assert max(waited) <= 120
+
+
+def test_what_is_sent_anew_is_to_be_acknowledged_anew(
+    relay_doors: RelayDoors, telegram: FakeTelegram, relay: Relay, clock: Clock
+) -> None:
+    post(relay_doors, "🔴 full", ack=True)
+    press(relay, telegram, clock, ACKNOWLEDGE)
+    post(relay_doors, "🔴 fuller", ack=True)
+    assert buttons(telegram) == [[]]
+    post(relay_doors, "🔴 full again", ack=True, renotify=True)
+    assert buttons(telegram) == [[], ["Acknowledge", "Snooze 1 h"]]

@@ -63,7 +63,9 @@ class Wanted(NamedTuple):
         if first.anew != version and first.words == self.words:
             first = first._replace(times=self.times + 1)
         if message.ack and self.incident:
-            first = first._replace(incident=self.incident, acknowledged=self.acknowledged, snoozed=self.snoozed)
+            first = first._replace(snoozed=self.snoozed)
+        if message.ack and self.incident and first.anew != version:  # what is sent anew is to be acknowledged anew
+            first = first._replace(incident=self.incident, acknowledged=self.acknowledged)
         return first._replace(update=self.update, joined=self.joined)
 
     def joined_by(self, mark: str, version: int) -> Wanted:

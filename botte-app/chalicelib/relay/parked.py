@@ -37,9 +37,12 @@ def find_parked(outbox: Outbox, *, until: float = inf) -> list[Row]:
 def why_it_cannot_go(row: Row, chats: Collection[str], now: float) -> str | None:
     """Why a parked message would be parked again; None where it may well go. chats: the configured ones, by name."""
     try:
-        chat = row.read_message(now).message.chat
+        message = row.read_message(now).message
     except InvalidMessage as error:
         return str(error)
+    if message.heartbeat is not None:
+        return "heartbeat: its time is over"
+    chat = message.chat
     return None if chat in chats else f"chat: {say_unknown(chat, chats)}"
 
 
