@@ -28,36 +28,43 @@ def test_the_next_text_with_a_key_edits_the_message(doors: Doors, telegram: Fake
     assert message["edit_date"]
 
 
-def test_the_same_text_again_is_counted(doors: Doors, telegram: FakeTelegram) -> None:
-    for _ in range(3):
-        fire(doors, "🔴 disk full")
-    (message,) = telegram.messages
-    assert message["text"].startswith("🔴 disk full\n×3, last at ")
-
-
-def test_renotify_sends_a_new_message_as_a_reply_to_the_old_one(doors: Doors, telegram: FakeTelegram) -> None:
-    first = fire(doors, "🔴 disk full")
-    second = fire(doors, "🔴 disk fuller", renotify=True)
-    third = fire(doors, "🟢 disk fine")
-    assert texts(telegram.messages) == ["🔴 disk full", "🟢 disk fine"]
-    assert telegram.messages[1]["reply_to_message_id"] == first["message_id"]
-    assert third["message_id"] == second["message_id"]
-
-
-def test_what_is_sent_anew_takes_the_buttons_from_the_one_before(doors: Doors, telegram: FakeTelegram) -> None:
-    fire(doors, "🔴 disk full", ack=True)
-    fire(doors, "🔴 disk fuller", ack=True, renotify=True)
-    assert ["reply_markup" in message for message in telegram.messages] == [False, True]
-    fire(doors, "🟢 disk fine", renotify=True)
-    assert ["reply_markup" in message for message in telegram.messages] == [False, False, False]
-
-
 def tell(relay: Relay, clock: Clock, text: str, *, later: float = 0.0, **fields: Any) -> None:
     """A message with the key comes, and the schedule runs."""
     clock.now += later
     message = Message(text=text, collapse_key="disk-db1", **fields)
     relay.accept(message, deadline=clock() + 60, spare_id=f"{text} at {clock()}")
     relay.redeliver(deadline=clock() + 60)
+
+
+@pytest.mark.outbox("memory")
+def test_the_same_text_again_is_counted(relay: Relay, clock: Clock, telegram: FakeTelegram) -> None:
+    for _ in range(3):
+        tell(relay, clock, "🔴 disk full", later=10)
+    (message,) = telegram.messages
+    assert message["text"].startswith("🔴 disk full\n×3, last at ")
+
+
+@pytest.mark.outbox("memory")
+def test_renotify_sends_a_new_message_as_a_reply_to_the_old_one(
+    relay: Relay, clock: Clock, telegram: FakeTelegram
+) -> None:
+    tell(relay, clock, "🔴 disk full")
+    tell(relay, clock, "🔴 disk fuller", renotify=True)
+    tell(relay, clock, "🟢 disk fine", later=10)
+    first, second = telegram.messages
+    assert texts([first, second]) == ["🔴 disk full", "🟢 disk fine"]
+    assert second["reply_to_message_id"] == first["message_id"]
+
+
+@pytest.mark.outbox("memory")
+def test_what_is_sent_anew_takes_the_buttons_from_the_one_before(
+    relay: Relay, clock: Clock, telegram: FakeTelegram
+) -> None:
+    tell(relay, clock, "🔴 disk full", ack=True)
+    tell(relay, clock, "🔴 disk fuller", ack=True, renotify=True)
+    assert ["reply_markup" in message for message in telegram.messages] == [False, True]
+    tell(relay, clock, "🟢 disk fine", renotify=True)
+    assert ["reply_markup" in message for message in telegram.messages] == [False, False, False]
 
 
 @pytest.mark.outbox("memory")
