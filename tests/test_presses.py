@@ -120,6 +120,7 @@ def test_what_is_parked_after_the_notice_is_not_touched(webhook: str, parked: Ta
     assert parked.statuses() == {"one": "FAILED", "two": "FAILED"}
 
 
+@pytest.mark.slow  # each waits for two messages at their pace
 @pytest.mark.parametrize(
     "data",
     [
@@ -157,6 +158,7 @@ def test_a_press_that_is_answered_too_late_does_what_it_says(
     assert telegram.messages[-1]["text"].startswith("2 messages\n2 messages are discarded (Anna, ")
 
 
+@pytest.mark.slow  # each waits for two messages at their pace
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

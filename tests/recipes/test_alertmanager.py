@@ -17,6 +17,8 @@ from tests.doors import Doors, texts
 from tests.recipes.page import section
 from tools.dev.fake_telegram import FakeTelegram
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "local-hook-token"
 [CONFIGURATION] = section("Alertmanager").blocks("yaml")
 

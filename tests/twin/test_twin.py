@@ -112,6 +112,7 @@ def without_ports(text: str) -> str:
     return re.sub(r"127\.0\.0\.1:[0-9]+", "127.0.0.1", text)
 
 
+@pytest.mark.slow
 def test_every_line_that_it_prints_can_be_pasted_what_is_typed_is_answered_and_sigterm_leaves_nothing(
     start_twin: StartTwin,
 ) -> None:
@@ -177,6 +178,7 @@ def test_a_port_in_use_is_one_line_and_status_1() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_embedded_aws_runs_alone(start_twin: StartTwin) -> None:
     aws = start_twin("tools.dev.aws", "--port", "0", "--chat-id", "7", ready="Embedded AWS is ready")
     url = aws.url("Embedded AWS is ready at")
