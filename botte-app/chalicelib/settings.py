@@ -155,6 +155,13 @@ class Parameters:
         except ParameterMissing:
             return None
 
+    def signing_secret(self) -> str | None:
+        """The webhook secret, which signs buttons; None also where it cannot be read: then a message has none."""
+        try:
+            return self.webhook_secret()
+        except ParametersUnavailable:
+            return None
+
     def chats(self) -> dict[str, int]:
         """The chat ids by name."""
         return self._chats(self._get(CHATS))

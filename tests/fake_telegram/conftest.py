@@ -23,6 +23,21 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return any(condition() or pause.wait(0.005) for _ in range(1000))
 
 
+class Clock:
+    """A clock that a test sets, in epoch seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 class Bot:
     """A webhook: answers as told, 200 by default, and keeps what came."""
 

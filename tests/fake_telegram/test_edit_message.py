@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.fake_telegram.conftest import GROUP_ID
+from tests.fake_telegram.conftest import GROUP_ID, Clock
 from tests.fake_telegram.test_inbox import server_sent_events
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, TWIN_CHAT_ID, FakeTelegram, Pace
 
@@ -29,20 +29,6 @@ def edit(call: Post) -> Post:
         return call(method, **{"chat_id": TWIN_CHAT_ID, "message_id": message_id, **parameters})
 
     return post
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -7,22 +7,10 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from tests.fake_telegram.conftest import Clock
 from tools.dev.fake_telegram import TWIN_BOT_TOKEN, FakeTelegram, Pace
 
 PRIVATE, GROUP, OTHER = 1, -2, 3
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

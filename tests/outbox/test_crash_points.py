@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from chalicelib.doors.stream import SWEEP_SECONDS
-from chalicelib.errors import BotteError, TableUnavailable
+from chalicelib.errors import BotteError
 from tests.outbox.steps import Crash, Outcome, Steps, When
-from tests.outbox.world import Process, World, doubled, first_arrivals, image, queued
+from tests.outbox.world import Process, World, doubled, first_arrivals, image, queued, take
 
 PART = "x" * 4000
 SPLIT = f"1{PART}\n2{PART}\n3{PART}"
@@ -42,14 +42,6 @@ def invoke(message: dict[str, object], process: Process) -> bool:
     try:
         process.invoke(message, "request-1")
     except BotteError:
-        return False
-    return True
-
-
-def take(deliver: Callable[[Process], None], process: Process) -> bool:
-    try:
-        deliver(process)
-    except TableUnavailable:
         return False
     return True
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.errors import Ambiguous, MessageGone, NotModified, Refused, TableUnavailable
+from chalicelib.errors import Ambiguous, MessageGone, NotModified, Refused
 from chalicelib.outbox import states
 from chalicelib.outbox.row import Key
 from tests.doors import queue_record
 from tests.outbox.steps import TELEGRAMS, Clock, Crash, ScriptedTelegram, Steps, When
-from tests.outbox.world import Process, World, image
+from tests.outbox.world import Process, World, image, take
 
 LONG = ("a" * 4000, "b" * 4000, "c" * 4000)
 
@@ -65,14 +65,6 @@ class Scenario:
 
 def post(message: Mapping[str, object], process: Process) -> bool:
     return process.post({"collapse_key": "k", **message}) in (200, 202)
-
-
-def take(deliver: Callable[[Process], None], process: Process) -> bool:
-    try:
-        deliver(process)
-    except TableUnavailable:
-        return False
-    return True
 
 
 def queued(text: str, number: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +17,7 @@ from chalicelib.doors import http
 from chalicelib.doors.invoke import send_invoked
 from chalicelib.doors.queue import read_queue
 from chalicelib.doors.stream import Tasks
+from chalicelib.errors import TableUnavailable
 from chalicelib.outbox.row import Row
 from chalicelib.outbox.table import Outbox
 from chalicelib.relay import Relay
@@ -136,6 +137,15 @@ def queued(text: str, number: int, group: str | None = None) -> dict[str, Any]:
     """A queue's record of a message."""
     more = {} if group is None else {"MessageGroupId": group, "SequenceNumber": str(10**19 + number)}
     return queue_record(json.dumps({"text": text}), f"queued-{number}", **more)
+
+
+def take(deliver: Callable[[Process], None], process: Process) -> bool:
+    """Brings a batch of a queue door. Whether it is acknowledged."""
+    try:
+        deliver(process)
+    except TableUnavailable:
+        return False
+    return True
 
 
 def doubled(texts: Iterable[str]) -> int:

@@ -131,8 +131,8 @@ class Showing(NamedTuple):
 
     def escalation_ts(self, message: Message, wanted: Wanted) -> float | None:
         """When it is to be sent again, unless somebody acknowledges it; None if it is not."""
-        is_open = message.escalate_after is not None and wanted.incident == self.incident and not wanted.acknowledged
-        if message.escalate_after is None or not is_open or self.escalations >= MAX_ESCALATIONS:
+        is_over = wanted.incident != self.incident or wanted.acknowledged or self.escalations >= MAX_ESCALATIONS
+        if message.escalate_after is None or is_over:
             return None
         return max(self.rung_ts + message.escalate_after, wanted.snoozed.ts if wanted.snoozed else 0.0)
 

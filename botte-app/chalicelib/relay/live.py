@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 
 from ..contract.message import Message
 from ..contract.reading import Reading
-from ..errors import ParametersUnavailable, TableUnavailable
+from ..errors import TableUnavailable
 from ..outbox import states
 from ..outbox.live import MAX_ESCALATIONS, Showing, Signed, Wanted
 from ..outbox.row import Key, Row
@@ -70,9 +69,7 @@ class Live:
 
     def _buttons(self, row: Row) -> Rows:
         """The buttons of one that nobody has acknowledged; none while there is no webhook to hear of a press."""
-        secret = None
-        with suppress(ParametersUnavailable):  # then the bot token is missing, too, or it will be shown once more
-            secret = self._parameters.webhook_secret()
+        secret = self._parameters.signing_secret()
         if secret is None or row.wanted.acknowledged:
             return ()
         actions = {"Acknowledge": ACKNOWLEDGE, "Snooze 1 h": SNOOZE}
@@ -203,15 +200,16 @@ class LiveClaim(Claim):
 
 def _lines(wanted: Wanted, last_ts: float, escalations: int, now: float) -> list[str]:
     """What stands below the words of a live message at a time (epoch seconds)."""
-    lines = [f"×{wanted.times}, last at {_clock(last_ts)}"] if wanted.times > 1 else []
+    lines = [f"×{wanted.times}, last at {time_of_day(last_ts)}"] if wanted.times > 1 else []
     if wanted.acknowledged:
-        lines.append(f"✅ {wanted.acknowledged.who}, {_clock(wanted.acknowledged.ts)}")
+        lines.append(f"✅ {wanted.acknowledged.who}, {time_of_day(wanted.acknowledged.ts)}")
     elif wanted.snoozed and now < wanted.snoozed.ts:
-        lines.append(f"💤 {wanted.snoozed.who}, until {_clock(wanted.snoozed.ts)}")
+        lines.append(f"💤 {wanted.snoozed.who}, until {time_of_day(wanted.snoozed.ts)}")
     elif escalations:
         lines.append(f"🔔 not acknowledged, {escalations} of {MAX_ESCALATIONS}")
     return lines
 
 
-def _clock(ts: float) -> str:
+def time_of_day(ts: float) -> str:
+    """A time (epoch seconds) for people, such as ``10:05 UTC``."""
     return datetime.fromtimestamp(ts, timezone.utc).strftime("%H:%M UTC")

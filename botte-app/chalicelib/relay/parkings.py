@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..contract.message import Message
-from ..errors import ParametersUnavailable
 from ..outbox import states
 from ..outbox.row import Key, Row
 from ..outbox.states import Content
@@ -67,13 +66,12 @@ def notice_buttons(parameters: Parameters, row: Row) -> Rows:
     """The buttons below a message to the owner, where there is a webhook that learns of a press; no other has any."""
     if not row.key.is_notice:
         return ()
-    with suppress(ParametersUnavailable):  # the words go all the same
-        secret = parameters.webhook_secret()
-        if secret is not None:
-            from .parked import DISCARD, REDRIVE, buttons  # it stays out of the cold start
+    secret = parameters.signing_secret()
+    if secret is None:
+        return ()
+    from .parked import DISCARD, REDRIVE, buttons  # it stays out of the cold start
 
-            return buttons(secret, str(int(row.accepted_ts or 0)), REDRIVE, DISCARD)
-    return ()
+    return buttons(secret, str(int(row.accepted_ts or 0)), REDRIVE, DISCARD)
 
 
 def words(count: int, reason: str | None, stage: str) -> str:

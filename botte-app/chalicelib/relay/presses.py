@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
 from functools import partial
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from ..settings import Parameters
 from ..telegram.buttons import keyboard, read
 from .chats import Chats
 from .courier import Courier
+from .live import time_of_day
 from .parked import DISCARD, REDRIVE, buttons, find_parked, forget, send_again, why_it_cannot_go
 
 WORK_SECONDS = 10.0  # on parked messages: who pressed is told within fifteen, or Telegram takes no answer any more
@@ -137,8 +137,7 @@ class Presses:
         }
         if not done:  # an update that comes again finds nothing to do: what was shown before stays
             return said, Call("editMessageReplyMarkup", fields)
-        when = datetime.fromtimestamp(self._clock(), timezone.utc)
-        text = f"{press.text}\n{said} ({press.who}, {when:%H:%M} UTC)"
+        text = f"{press.text}\n{said} ({press.who}, {time_of_day(self._clock())})"
         return said, Call("editMessageText", {**fields, "text": text})
 
 
